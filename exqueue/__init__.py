@@ -1,0 +1,61 @@
+"""exqueue: simple, reliable, deterministic background jobs, kept in Redis.
+
+The names are loaded when first used, so that importing exqueue costs a producer next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from exqueue.app import Exqueue as Exqueue
+    from exqueue.app import enqueue as enqueue
+    from exqueue.app import enqueue_many as enqueue_many
+    from exqueue.app import failed as failed
+    from exqueue.client.jobs import Job as Job
+    from exqueue.model.policy import constant as constant
+    from exqueue.model.policy import exponential as exponential
+    from exqueue.model.steer import Reject as Reject
+    from exqueue.model.steer import Retry as Retry
+    from exqueue.model.steer import Snooze as Snooze
+    from exqueue.model.worker import Worker as Worker
+    from exqueue.model.worker import call as call
+
+__version__ = "0.1.0"
+
+_WHERE: Final = {
+    "Exqueue": "app",
+    "enqueue": "app",
+    "enqueue_many": "app",
+    "failed": "app",
+    "Job": "client.jobs",
+    "constant": "model.policy",
+    "exponential": "model.policy",
+    "Reject": "model.steer",
+    "Retry": "model.steer",
+    "Snooze": "model.steer",
+    "Worker": "model.worker",
+    "call": "model.worker",
+}
+
+__all__ = [
+    "Exqueue",
+    "Job",
+    "Reject",
+    "Retry",
+    "Snooze",
+    "Worker",
+    "call",
+    "constant",
+    "enqueue",
+    "enqueue_many",
+    "exponential",
+    "failed",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'exqueue' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"exqueue.{_WHERE[name]}"), name)

@@ -1,0 +1,108 @@
+"""The border between a job's arguments and bytes. The only module that unpickles; only a worker process calls `decode`."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import sys
+from typing import Any, Final
+
+import cloudpickle
+
+from exqueue.model.errors import CannotLoad, EncodeError
+from exqueue.model.job import Header
+from exqueue.model.text import message_of, one_line, summary
+from exqueue.model.worker import Call, Worker, is_importable, path_of
+
+REFERENCE: Final = b"\x01"  # (args, kwargs); the worker is found by its name in the header
+VALUE: Final = b"\x02"  # (worker, args, kwargs); the worker travels along
+PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def encode(worker: type[Any], call: Call, now_ms: int, max_body: int) -> tuple[Header, bytes]:
+    """Header and body of a job. `max_body`: bytes.
+
+    Raises:
+        EncodeError: something cannot be pickled, or the pickle is larger than `max_body`.
+    """
+    by_value = not is_importable(worker)
+    content = (worker, call.args, call.kwargs) if by_value else (call.args, call.kwargs)
+    try:
+        body = (VALUE if by_value else REFERENCE) + cloudpickle.dumps(content, protocol=5)
+    except Exception as error:
+        reason = one_line(message_of(error))
+        raise EncodeError(
+            f"cannot pickle the arguments of {worker.__name__}: {type(error).__name__}: {reason}; "
+            "pass what can be pickled, for example an id or a path instead of a connection or a file"
+        ) from error
+    if len(body) > max_body:
+        raise EncodeError(
+            f"the arguments of {worker.__name__} are {len(body):,} bytes pickled, more than max_body = {max_body:,}; "
+            "pass a path or a key instead, or raise EXQUEUE_MAX_BODY"
+        )
+    header = Header(
+        worker=path_of(worker), at=now_ms, args=summary(call.args, call.kwargs), by="value" if by_value else "reference",
+        python=PYTHON, cloudpickle=cloudpickle.__version__, size=len(body),
+    )  # fmt: skip
+    return header, body
+
+
+def decode(header: Header, body: bytes, known: dict[str, type[Worker]]) -> tuple[type[Worker], Call]:
+    """Unpickle a job: runs code of whoever wrote it. `known`: worker types that are loaded already, by name.
+
+    Raises:
+        CannotLoad: with a reason and what to do; the job itself is intact.
+    """
+    if header.problem:
+        raise CannotLoad("no_body", f"the job cannot be run: {header.problem}; delete it, or enqueue it again")
+    if body[:1] not in (REFERENCE, VALUE):
+        what = "has no body" if not body else "has a body in an unknown format"
+        raise CannotLoad("no_body", f"the job {what}; delete it, or enqueue it again")
+    if body[:1] == VALUE and header.python != PYTHON:
+        raise CannotLoad(
+            "incompatible", f"its code was pickled by Python {header.python}, this is {PYTHON}; run it there, or enqueue it again"
+        )
+    worker = find_worker(header.worker, known) if body[:1] == REFERENCE else None
+    content = _unpickle(header, body)
+    if worker is None:
+        worker, content = content[0], content[1:]
+    return worker, Call(*content)
+
+
+def _unpickle(header: Header, body: bytes) -> tuple[Any, ...]:
+    parts = 2 if body[:1] == REFERENCE else 3
+    try:
+        content = pickle.loads(memoryview(body)[1:])  # noqa: S301 (the one place)
+    except (Exception, SystemExit) as error:
+        raise CannotLoad(
+            "bad_body", f"its arguments cannot be unpickled: {type(error).__name__}: {one_line(message_of(error))}; "
+            f"written by Python {header.python}, cloudpickle {header.cloudpickle}; deploy what is missing, then requeue it"
+        ) from error  # fmt: skip
+    fits = isinstance(content, tuple) and len(content) == parts
+    if not (fits and isinstance(content[-2], tuple) and isinstance(content[-1], dict)):
+        raise CannotLoad("bad_body", "its body holds something else than a call; delete it, or enqueue it again")
+    return tuple(content)
+
+
+def find_worker(name: str, known: dict[str, type[Worker]]) -> type[Worker]:
+    """The worker type of that name, imported if need be.
+
+    Raises:
+        CannotLoad: reason `no_worker`.
+    """
+    if name in known:
+        return known[name]
+    module, _, qualname = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in qualname.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        raise CannotLoad(
+            "no_worker", f"worker {one_line(name)!r} cannot be imported: {type(error).__name__}: {one_line(message_of(error))}; "
+            "deploy it, then requeue the job"
+        ) from error  # fmt: skip
+    if not (isinstance(found, type) and issubclass(found, Worker)):
+        raise CannotLoad("no_worker", f"{one_line(name)!r} is not a worker (any more); deploy it, then requeue the job")
+    known[name] = found
+    return found

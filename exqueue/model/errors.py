@@ -1,0 +1,110 @@
+"""Every error exqueue raises: one small tree.
+
+ExqueueError
+├── ConfigError              a setting, a URL or a target cannot be used
+│   └── TargetError          a worker named on the command line cannot be imported
+├── EnqueueError             nothing was written
+│   ├── BadArguments         perform() cannot be called with these
+│   └── EncodeError          the arguments cannot be pickled, or are too large
+├── JobError
+│   ├── JobNotFound          no such job (any more)
+│   ├── NotPossible          the job is in a place where this cannot be done
+│   └── CannotLoad           a worker process cannot turn the stored job into a call
+└── StoreError               Redis answered, but with an error
+    ├── StoreUnavailable     Redis could not be reached in time
+    ├── StoreRefused         Redis refuses writes (full, read-only, no rights)
+    └── StoreCorrupt         a key holds something exqueue did not put there
+
+Messages are one line: what is wrong, and what to do about it. What was wrong is also in attributes, so that nobody
+has to parse a message. Errors of the redis package never leave `exqueue.store`; they are the `__cause__` of these.
+"""
+
+from __future__ import annotations
+
+
+class ExqueueError(Exception):
+    """Base of every error exqueue raises."""
+
+
+class ConfigError(ExqueueError):
+    """A setting, a URL or a target cannot be used."""
+
+
+class TargetError(ConfigError):
+    """A target such as `app.workers` or `app.workers:SyncInvoices` gives no worker."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        super().__init__(f"cannot load {target!r}: {reason}")
+        self.target = target
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[TargetError], tuple[str, str]]:
+        return type(self), (self.target, self.reason)
+
+
+class EnqueueError(ExqueueError):
+    """A job could not be made; nothing was written."""
+
+
+class BadArguments(EnqueueError):
+    """`perform` cannot be called with these arguments. `parameter` names the culprit where there is one."""
+
+    def __init__(self, worker: str, signature: str, reason: str, parameter: str | None = None) -> None:
+        super().__init__(f"{worker}.perform{signature}: {reason}")
+        self.worker = worker
+        self.parameter = parameter
+        self.reason = reason
+
+
+class EncodeError(EnqueueError):
+    """The arguments cannot be pickled, or are larger than `max_body`."""
+
+
+class JobError(ExqueueError):
+    """Something about one job."""
+
+
+class JobNotFound(JobError):
+    """No job has this id: it succeeded, was deleted, or never was."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job {job_id!r}: it has succeeded, was deleted, or never existed")
+        self.job_id = job_id
+
+
+class NotPossible(JobError):
+    """The job is in a place where this cannot be done."""
+
+    def __init__(self, job_id: str, place: str, action: str, advice: str) -> None:
+        super().__init__(f"cannot {action} job {job_id}: it is {place}; {advice}")
+        self.job_id = job_id
+        self.place = place
+        self.action = action
+
+
+class CannotLoad(JobError):
+    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body` or `incompatible`."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class StoreError(ExqueueError):
+    """Redis answered with an error that exqueue has no better name for."""
+
+
+class StoreUnavailable(StoreError):
+    """Redis could not be reached in time. `uncertain`: whether the request may have been carried out all the same."""
+
+    def __init__(self, message: str, *, uncertain: bool = False) -> None:
+        super().__init__(message)
+        self.uncertain = uncertain
+
+
+class StoreRefused(StoreError):
+    """Redis refuses writes: out of memory, read-only, failing disk, or missing rights."""
+
+
+class StoreCorrupt(StoreError):
+    """A key holds something exqueue did not put there (wrong type); no step writes to it."""

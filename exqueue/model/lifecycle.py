@@ -1,0 +1,54 @@
+"""The life of a job: which step moves it from which place to which. The Lua headers and docs/lifecycle.md must agree."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Place(StrEnum):
+    """Where a job can be; it is in exactly one of them. `NONE`: not made yet, or gone."""
+
+    NONE = "none"
+    PENDING = "pending"
+    DELAYED = "delayed"
+    PROCESSING = "processing"
+    FAILED = "failed"
+
+
+Move = tuple[Place, Place]
+
+_N, _P, _D, _R, _F = Place.NONE, Place.PENDING, Place.DELAYED, Place.PROCESSING, Place.FAILED
+
+TABLE: Final[dict[str, frozenset[Move]]] = {
+    "enqueue": frozenset({(_N, _P), (_N, _D)}),
+    "promote": frozenset({(_D, _P)}),
+    "claim": frozenset({(_P, _R)}),
+    "complete": frozenset({(_R, _N), (_P, _R)}),  # settles one job and claims the next: one round trip a job
+    "retry": frozenset({(_R, _D)}),
+    "snooze": frozenset({(_R, _D)}),
+    "fail": frozenset({(_R, _F)}),
+    "release": frozenset({(_R, _P)}),
+    "recover": frozenset({(_R, _P), (_R, _F)}),
+    "requeue": frozenset({(_F, _P)}),
+    "delete": frozenset({(_F, _N)}),
+    "cancel": frozenset({(_P, _N), (_D, _N)}),
+}
+
+
+def mermaid() -> str:
+    """The table as a Mermaid state diagram, the one in docs/lifecycle.md."""
+    names: dict[Move, list[str]] = {}
+    for step, moves in TABLE.items():
+        for move in moves:
+            names.setdefault(move, []).append(step)
+
+    def shown(place: Place) -> str:
+        return "[*]" if place is Place.NONE else place.value
+
+    order = list(Place)
+    rows = [
+        f"  {shown(a)} --> {shown(b)} : {' · '.join(names[a, b])}"
+        for a, b in sorted(names, key=lambda move: (order.index(move[0]), order.index(move[1])))
+    ]
+    return "\n".join(["stateDiagram-v2", *rows])

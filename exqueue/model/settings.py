@@ -1,0 +1,93 @@
+"""Settings: flag, then environment, then pyproject.toml, then default; each knows where it came from."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from exqueue.model.errors import ConfigError
+from exqueue.model.worker import check_name
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. `lease`, `grace`, `patience`: seconds. `max_body`: bytes.
+
+    `url`: `redis://`, `rediss://`, `unix://`, or `embedded:DIR`; the embedded server in `./.exqueue` by default.
+    `lease`: a runner on another host is taken for dead when it has not been heard of for so long.
+    `patience`: how long a client goes on trying to reach Redis before it raises.
+    """
+
+    url: str = "embedded:.exqueue"
+    namespace: str = "exq"
+    lease: float = 30.0
+    grace: float = 30.0
+    patience: float = 5.0
+    max_body: int = 16 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        check_name("namespace", self.namespace)
+        for name, least in (("lease", 0.5), ("grace", 0), ("patience", 0), ("max_body", 1)):
+            if not getattr(self, name) >= least:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it takes a number from {least}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """Settings and, by name, where each came from."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+def load(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Path) -> Sourced:
+    """Settings from the three sources; what is None in `flags` counts as not given.
+
+    Raises:
+        ConfigError: a value that cannot be read, naming its source.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, found in _layers(flags, environment, directory):
+        for name, value in found.items():
+            values[name] = _convert(name, value, source)
+            sources[name] = source
+    for field in fields(Settings):
+        sources.setdefault(field.name, "default")
+    return Sourced(Settings(**values), sources)
+
+
+def _layers(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Path) -> list[tuple[str, dict[str, Any]]]:
+    names = [field.name for field in fields(Settings)]
+    file = _pyproject(directory)
+    unknown = sorted(set(file) - set(names))
+    if unknown:
+        raise ConfigError(f"pyproject.toml [tool.exqueue]: unknown setting {unknown[0]!r}; known are {', '.join(names)}")
+    layers = [("pyproject.toml", file)]
+    for name in names:
+        variable = f"EXQUEUE_{name.upper()}"
+        if environment.get(variable):
+            layers.append((variable, {name: environment[variable]}))
+    return [*layers, ("flag", {name: value for name, value in flags.items() if value is not None})]
+
+
+def _pyproject(directory: Path) -> dict[str, Any]:
+    path = directory / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("exqueue", {})
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    return table if isinstance(table, dict) else {}
+
+
+def _convert(name: str, value: Any, source: str) -> Any:
+    kind: Any = type(next(field.default for field in fields(Settings) if field.name == name))
+    try:
+        return kind(value)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{source}: {name} is {value!r}; it takes a number") from None

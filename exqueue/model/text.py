@@ -1,0 +1,95 @@
+"""Text that came out of Redis, made safe to print; and values made into short text, safe to store."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import pathlib
+import uuid
+from typing import Final
+
+_PLAIN: Final = (int, float, complex, bool, type(None), datetime.datetime, datetime.date, datetime.time,
+                 datetime.timedelta, decimal.Decimal, uuid.UUID, pathlib.PurePath)  # fmt: skip
+_HIDDEN: Final = frozenset(range(0x202A, 0x202F)) | frozenset(range(0x2066, 0x206A)) | {0x2028, 0x2029, 0x200E, 0x200F, 0xFEFF}
+
+
+def printable(text: str | bytes, *, keep_newlines: bool = False) -> str:
+    r"""`text` with everything escaped that could move a cursor, hide text, or break a line.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escape(char, keep_newlines) for char in text)
+
+
+def _escape(char: str, keep_newlines: bool) -> str:
+    code = ord(char)
+    if keep_newlines and char == "\n":
+        return char
+    if code < 0x20 or 0x7F <= code < 0xA0:
+        return f"\\x{code:02x}"
+    if code in _HIDDEN or 0xD800 <= code < 0xE000:
+        return f"\\u{code:04x}"
+    return char
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Printable, on one line, at most `limit` characters."""
+    return shorten(printable(" ".join(text[: limit * 4].split())), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters, an ellipsis where some were left out."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def summary(args: tuple[object, ...], kwargs: dict[str, object], limit: int = 200) -> str:
+    """The arguments of a call as bounded, readable text. Calls no `repr` of the user's: it may be slow, huge, or raise."""
+    parts = [_brief(value, 2) for value in args[:20]]
+    parts += [f"{name}={_brief(value, 2)}" for name, value in list(kwargs.items())[:20]]
+    if len(args) > 20 or len(kwargs) > 20:
+        parts.append("…")
+    return shorten(", ".join(parts), limit)
+
+
+def _brief(value: object, depth: int) -> str:
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return repr(value[:60]) + ("…" if len(value) > 60 else "")  # type: ignore[index, arg-type]
+    if kind is int and value.bit_length() > 256:  # type: ignore[attr-defined]
+        return f"<int of {value.bit_length()} bits>"  # type: ignore[attr-defined]
+    if kind in _PLAIN or isinstance(value, pathlib.PurePath):
+        return shorten(repr(value), 80)
+    if isinstance(value, enum.Enum):
+        return f"{kind.__name__}.{value.name}"
+    if kind in (list, tuple, set, frozenset) and depth:
+        return _brief_items(kind.__name__, list(value)[:5], len(value), depth)  # type: ignore[call-overload, arg-type]
+    if kind is dict and depth:
+        return _brief_dict(value, depth)  # type: ignore[arg-type]
+    return f"<{kind.__module__}.{kind.__qualname__}>"
+
+
+def _brief_items(kind: str, items: list[object], total: int, depth: int) -> str:
+    opening, closing = {"list": ("[", "]"), "tuple": ("(", ")")}.get(kind, ("{", "}"))
+    shown = [_brief(item, depth - 1) for item in items]
+    if total > len(items):
+        shown.append("…")
+    return opening + ", ".join(shown) + closing
+
+
+def _brief_dict(value: dict[object, object], depth: int) -> str:
+    shown = [f"{_brief(key, 0)}: {_brief(value[key], depth - 1)}" for key in list(value)[:5]]
+    return "{" + ", ".join(shown) + (", …}" if len(value) > 5 else "}")
+
+
+def message_of(error: BaseException) -> str:
+    """What an exception says of itself, even if its `__str__` raises."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 (a __str__ of the user's)
+        return "(its message cannot be shown: __str__ raised)"

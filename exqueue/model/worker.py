@@ -1,0 +1,177 @@
+"""A worker type: a class with `perform`, and its options as class attributes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, ParamSpec, Protocol
+
+from exqueue.model.errors import BadArguments, ConfigError
+from exqueue.model.job import ErrorInfo
+from exqueue.model.policy import DEFAULT_DELAY, Backoff, Constant, Policy
+
+P = ParamSpec("P")
+
+
+class Performs(Protocol[P]):
+    """Anything with `perform`; what lets mypy check the arguments of `enqueue`."""
+
+    def perform(self, *args: P.args, **kwargs: P.kwargs) -> object:
+        """Do the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """What `perform` may know of its own job, as `self.job`. `enqueued_at`: ms since 1970. `attempt`: 1 for the first start."""
+
+    id: str
+    queue: str
+    attempt: int
+    enqueued_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configured(Generic[P]):
+    """A worker with options for one enqueue. `delay`: seconds until it may run; `id`: makes the enqueue repeatable."""
+
+    worker: type[Performs[P]]
+    delay: float = 0.0
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Arguments for `perform`, not yet bound to a worker; see `enqueue_many`."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+def call(*args: Any, **kwargs: Any) -> Call:
+    """Arguments for one job of `enqueue_many`: `enqueue_many(SyncInvoices, [call(1), call(2, full=True)])`."""
+    return Call(args, kwargs)
+
+
+class Worker:
+    """Base class of worker types. Define `perform`; the rest has defaults."""
+
+    queue: ClassVar[str | None] = None
+    processes: ClassVar[int] = 1
+    max_retries: ClassVar[int] = 5
+    backoff: ClassVar[Backoff] = Constant(DEFAULT_DELAY)
+    max_crashes: ClassVar[int] = 3
+
+    perform: Callable[..., object]
+    job: JobInfo
+
+    @classmethod
+    def options(cls: type[Performs[P]], *, delay: float = 0.0, id: str | None = None) -> Configured[P]:  # noqa: A002
+        """This worker with options for one enqueue: `enqueue(SyncInvoices.options(delay=60), 42)`."""
+        return Configured(cls, delay, id)
+
+    def after_failure(self, error: ErrorInfo) -> None:
+        """Called once, in the worker process, after the job went to `failed`. Not called for a job that killed its process."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a runner knows of a worker type without importing it. `name`: `module:Class`."""
+
+    name: str
+    queue: str
+    processes: int
+    max_crashes: int
+
+    @property
+    def short(self) -> str:
+        """The class name, as used in `--processes SyncInvoices=3`."""
+        return self.name.rpartition(":")[2]
+
+
+def queue_of(worker: type[Any]) -> str:
+    """The name of the queue of a worker type: its `queue`, or the name of the class."""
+    name = getattr(worker, "queue", None) or worker.__name__
+    return check_name("queue", name)
+
+
+def check_name(what: str, name: object) -> str:
+    """Names end up in Redis keys and on terminals: letters, digits and `._:@/-`, at most 200 of them."""
+    if isinstance(name, str) and 0 < len(name) <= 200 and all(c.isalnum() or c in "._:@/-" for c in name):
+        return name
+    raise ConfigError(f"{what} {name!r} is not a name: use 1 to 200 letters, digits and any of . _ : @ / -")
+
+
+def path_of(worker: type[Any]) -> str:
+    """`module:Class`, the name a worker is stored under."""
+    return f"{worker.__module__}:{worker.__qualname__}"
+
+
+def is_importable(worker: type[Any]) -> bool:
+    """Whether another process finds this very class under its module and name; if not it travels by value."""
+    if worker.__module__ == "__main__":
+        return False
+    found: Any = sys.modules.get(worker.__module__)
+    for part in worker.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is worker
+
+
+def check_worker(worker: object) -> type[Worker]:
+    """The class itself if it can be a worker type.
+
+    Raises:
+        ConfigError: it is no `Worker`, has no `perform`, or an option has a value of the wrong kind.
+    """
+    if not (inspect.isclass(worker) and issubclass(worker, Worker)):
+        raise ConfigError(f"{worker!r} is not a worker: pass a class that inherits from exqueue.Worker")
+    if not callable(getattr(worker, "perform", None)):
+        raise ConfigError(f"{worker.__name__} has no perform method; define what the job does in it")
+    queue_of(worker)
+    for name, least in (("processes", 0), ("max_retries", 0), ("max_crashes", 1)):
+        value = getattr(worker, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ConfigError(f"{worker.__name__}.{name} is {value!r}; it takes a whole number from {least}")
+    if not callable(worker.backoff):
+        raise ConfigError(f"{worker.__name__}.backoff is {worker.backoff!r}; use constant(30), exponential() or a function")
+    return worker
+
+
+def spec_of(worker: type[Worker]) -> WorkerSpec:
+    """What the runner needs to know of a checked worker type."""
+    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes)
+
+
+def policy_of(worker: type[Worker]) -> Policy:
+    """What a worker says about failure. `backoff` may be a rule, a function of the failures so far, or a method."""
+    backoff: Any = inspect.getattr_static(worker, "backoff")
+    if inspect.isfunction(backoff):
+        takes_self = next(iter(inspect.signature(backoff).parameters), "") == "self"
+        backoff = functools.partial(backoff, None) if takes_self else backoff
+    else:
+        backoff = worker.backoff
+    return Policy(worker.max_retries, worker.max_crashes, backoff)
+
+
+@functools.lru_cache(maxsize=1024)
+def _signature(perform: Callable[..., object]) -> inspect.Signature:
+    signature = inspect.signature(perform)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Bind the arguments to `perform` now, so that a wrong call fails where it is written, not at night in a worker.
+
+    Raises:
+        BadArguments: naming the parameter that is missing, unknown, or given too often.
+    """
+    signature = _signature(worker.perform)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        reason = str(error)
+        quoted = reason.split("'")
+        parameter = quoted[1] if len(quoted) == 3 else None
+        raise BadArguments(worker.__name__, str(signature), reason, parameter) from None
