@@ -1,0 +1,1 @@
+"""The only package that knows Redis: keys, Lua steps, connections, reads, the embedded server."""

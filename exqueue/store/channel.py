@@ -1,0 +1,190 @@
+"""Requests and replies. The one place where a request is sent again, and where errors of redis-py become ours."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from redis import exceptions as r
+
+from exqueue.model.errors import StoreCorrupt, StoreError, StoreRefused, StoreUnavailable
+from exqueue.model.text import one_line
+from exqueue.store.connection import Connection, connector, safe_url
+from exqueue.store.scripts import Script
+
+Command = tuple[Any, ...]
+
+_REFUSALS: Final = {
+    "OOM": "its memory is full; free some or raise maxmemory",
+    "MISCONF": "it cannot write to its disk; see its log",
+    "READONLY": "it is a read-only replica; connect to the primary",
+    "NOREPLICAS": "too few replicas are connected; see min-replicas-to-write",
+    "NOPERM": "this user has no right to do that; see its ACL",
+    "NOAUTH": "it wants a password; put it in the URL",
+    "WRONGPASS": "the user or the password is wrong; correct the URL",
+    "NOPROTO": "it is older than Redis 6.2",
+}
+_CODES: Final = frozenset({*_REFUSALS, "WRONGTYPE", "BUSY"})
+_TRANSIENT: Final = (r.ConnectionError, r.TimeoutError, r.BusyLoadingError, OSError)
+
+
+class Channel:
+    """Connections to one server, made when needed, never shared by two threads or carried over a fork.
+
+    Everything sent through `ask` and `run` gives the same answer when asked again; that is why it may be.
+    `patience`: for how many seconds a request is tried again before `StoreUnavailable`.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], *, where: str, patience: float, leave: Callable[[], None] = lambda: None) -> None:
+        self._connect = connect
+        self._leave = leave
+        self._where = where
+        self._patience = patience
+        self._idle: deque[Connection] = deque()
+        self._pid = os.getpid()
+
+    def ask(self, commands: Sequence[Command]) -> list[Any]:
+        """Send plain commands together, read their replies. Raises StoreError for the first that failed."""
+        return [self._or_raise(reply) for reply in self._patiently(lambda c: self._exchange(c, commands))]
+
+    def run(self, script: Script, keys: list[str], argv: list[Any]) -> list[Any]:
+        """Run one step and return its reply, whose first element is one of the words its header promises."""
+        reply = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
+        if isinstance(reply, r.ResponseError):
+            raise self._corrupt(keys, reply) if _code(reply) == "WRONGTYPE" else self._translate(reply)
+        if not isinstance(reply, list) or reply[0] not in script.replies:
+            raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
+        return reply
+
+    def wait_for_move(self, source: str, target: str, seconds: float, wake: int | None) -> None:
+        """Block in BLMOVE until a job arrives, the time is over, or `wake` (a file descriptor) becomes readable.
+
+        The reply is not returned: after a lost one it could not be trusted anyway. What `target` holds is the truth.
+        """
+        with self._borrowed() as connection:
+            try:
+                client_id = self._exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
+                connection.send_command("BLMOVE", source, target, "LEFT", "RIGHT", seconds)
+                self._until_readable(connection, seconds, wake, client_id)
+                connection.read_response()
+            except r.ResponseError as error:
+                raise self._translate(error) from error
+            except _TRANSIENT as error:
+                raise self._unavailable(error) from error
+
+    def close(self) -> None:
+        """Close what is idle, and leave the server. The channel can still be used; it connects again."""
+        self._hang_up()
+        self._leave()
+
+    def _hang_up(self) -> None:
+        while self._idle:
+            self._idle.pop().disconnect()
+
+    def _until_readable(self, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
+        if wake is None:
+            return
+        sock: Any = getattr(connection, "_sock")  # noqa: B009 (redis-py has no public name for it)
+        readable, _, _ = select.select([sock, wake], [], [], seconds + 3)
+        if wake in readable and not isinstance(client_id, Exception):
+            # Not by closing: the server could still move a job to us, and it would lie there until a sweep.
+            with self._borrowed() as other:
+                self._exchange(other, [("CLIENT", "UNBLOCK", client_id)])
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Connection]:
+        if self._pid != os.getpid():  # a fork: the sockets belong to the parent, whose replies we must not steal
+            self._idle, self._pid = deque(), os.getpid()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        yield connection  # on an error it is not put back: what is still on its way must not be taken for an answer
+        self._idle.append(connection)
+
+    def _patiently(self, action: Callable[[Connection], Any]) -> Any:
+        deadline, pause, uncertain = time.monotonic() + self._patience, 0.01, False
+        while True:
+            try:
+                with self._borrowed() as connection:
+                    return action(connection)
+            except r.AuthenticationError as error:
+                raise self._translate(error) from error
+            except _TRANSIENT as error:
+                self._hang_up()  # a restarted server has closed the others too
+                uncertain = uncertain or not _surely_unsent(error)
+                if time.monotonic() + pause > deadline:
+                    raise self._unavailable(error, uncertain=uncertain) from error
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
+
+    @staticmethod
+    def _exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        replies: list[Any] = []
+        for _ in commands:
+            try:
+                replies.append(connection.read_response())
+            except r.BusyLoadingError:
+                connection.disconnect()
+                raise
+            except r.ResponseError as error:
+                replies.append(error)
+        return replies
+
+    def _evaluate(self, connection: Connection, script: Script, keys: list[str], argv: list[Any]) -> Any:
+        command = ("EVALSHA", script.sha, len(keys), *keys, *argv)
+        reply = self._exchange(connection, [command])[0]
+        if isinstance(reply, r.NoScriptError):
+            reply = self._exchange(connection, [("SCRIPT", "LOAD", script.source), command])[1]
+        if isinstance(reply, r.ResponseError) and _code(reply) == "BUSY":
+            raise r.ConnectionError(str(reply))
+        return reply
+
+    def _or_raise(self, reply: Any) -> Any:
+        if isinstance(reply, r.ResponseError):
+            raise self._translate(reply) from reply
+        return reply
+
+    def _corrupt(self, keys: list[str], error: r.ResponseError) -> StoreError:
+        types = self.ask([("TYPE", key) for key in keys])
+        held = ", ".join(f"{one_line(key)} is a {kind.decode()}" for key, kind in zip(keys, types, strict=True) if kind != b"none")
+        return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
+
+    def _translate(self, error: r.RedisError) -> StoreError:
+        advice = _REFUSALS.get(_code(error))
+        if isinstance(error, r.AuthenticationError | r.AuthorizationError) and advice is None:
+            advice = "the user or the password is wrong; correct the URL"
+        if advice is not None:
+            return StoreRefused(f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})")
+        return StoreError(f"Redis at {self._where} answered with an error: {one_line(str(error), 200)}")
+
+    def _unavailable(self, error: Exception, *, uncertain: bool = True) -> StoreUnavailable:
+        said = one_line(str(error), 160) or type(error).__name__
+        return StoreUnavailable(f"cannot reach Redis at {self._where}: {said}; is it running, is EXQUEUE_URL right?", uncertain=uncertain)
+
+
+def _code(error: Exception) -> str:
+    """The code of an error of Redis. redis-py takes off those it has a class for; Redis 6 puts scripts' inside the text."""
+    words = [str(getattr(error, "status_code", "")), *str(error).split(" ")]
+    return next((word for word in words if word in _CODES), "")
+
+
+def _surely_unsent(error: Exception) -> bool:
+    said = str(error)
+    return isinstance(error, r.BusyLoadingError) or "connecting to" in said.lower() or said.startswith("Error 111")
+
+
+def open_channel(url: str, *, timeout: float = 5.0, patience: float) -> Channel:
+    """A channel to the server of a URL. `timeout`: seconds for one reply; it must be longer than any block in BLMOVE.
+
+    Raises:
+        ConfigError: the URL cannot be used.
+    """
+    connect = connector(url, timeout)
+    return Channel(connect, where=safe_url(url), patience=patience, leave=connect.leave)

@@ -1,0 +1,15 @@
+-- Who may settle: the token of the claim, compared for equality. 'again': this very settlement was done already and
+-- its reply was lost; the same answer is owed. 'stale': the job was given to someone else; nothing may change.
+
+local function standing(runs, settled, slot, id, token)
+  local run = read_run(runs, id)
+  if run.token == token then return 'owned', run end
+  if redis.call('HGET', settled, slot) == token then return 'again' end
+  return 'stale'
+end
+
+-- LPOP comes before any other write: it is allowed on a full server, and so is then the rest of the script.
+local function leave(processing, settled, slot, id, token)
+  if redis.call('LPOP', processing) ~= id then redis.call('LREM', processing, 0, id) end
+  redis.call('HSET', settled, slot, token)
+end

@@ -1,0 +1,35 @@
+-- recover: take back all that a dead worker process holds and close its slot; repeated, it also empties a closed slot
+-- keys: pending processing runs jobs errors failed slots graves settled beats counters
+-- argv: slot runner beat id token to error
+-- moves: processing -> pending, processing -> failed
+-- replies: recovered | gone | alive | changed
+-- `beat`: the counter the caller saw unchanged for a whole lease; empty when the process is known to be dead.
+-- `id` and `token`: the start that was cut off, as the caller saw it, `to`: its verdict. A job that was moved into the
+-- list but never claimed did not run: it goes back uncounted.
+local pending, processing, runs, jobs, errors, failed, slots, graves, settled, beats, counters = unpack(KEYS)
+local slot, runner, beat, started, token, to, line = unpack(ARGV)
+if redis.call('HEXISTS', slots, slot) == 0 and redis.call('HEXISTS', graves, slot) == 0 then return {'gone'} end
+if beat ~= '' and (redis.call('HGET', beats, runner) or '') ~= beat then return {'alive'} end
+local held = redis.call('LRANGE', processing, 0, 99)
+for _, id in ipairs(held) do
+  local owner = read_run(runs, id).token
+  if string.sub(owner, 1, #slot + 1) == slot .. '/' and (id ~= started or owner ~= token) then return {'changed'} end
+end
+redis.call('HDEL', slots, slot) -- the first write is one a full server allows
+redis.call('HDEL', settled, slot)
+redis.call('HSETNX', graves, slot, string.format('%d', now_ms()))
+for i = #held, 1, -1 do
+  local id = held[i]
+  redis.call('LREM', processing, 0, id)
+  local run = read_run(runs, id)
+  if run.token == '-' then
+    put_back(pending, jobs, id)
+  elseif run.token == token and id == started then
+    run.crashes, run.token = run.crashes + 1, '-'
+    write_run(runs, id, run)
+    add_error(errors, id, line)
+    redis.call('HINCRBY', counters, 'crashed', 1)
+    if to == 'failed' then redis.call('ZADD', failed, now_ms(), id) else put_back(pending, jobs, id) end
+  end
+end
+return {'recovered', #held}

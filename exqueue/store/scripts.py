@@ -1,0 +1,83 @@
+"""The Lua files, loaded: their headers are parsed and enforced, so that a wrong key or argument cannot reach Redis."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+from exqueue.model.lifecycle import Move, Place
+from exqueue.store.keys import KINDS, QueueKeys
+
+_FIELD: Final = re.compile(r"^-- (keys|argv|uses|moves|replies):[ ]*(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One step. `argv`: the names of its arguments; `repeats`: names that follow, over and over, for a list of things."""
+
+    name: str
+    keys: tuple[str, ...]
+    argv: tuple[str, ...]
+    repeats: tuple[str, ...]
+    moves: frozenset[Move]
+    replies: frozenset[bytes]
+    source: str
+    sha: str
+
+    def locate(self, keys: QueueKeys, given: dict[str, Any]) -> list[str]:
+        """The names of the keys it touches, in the order of its header; a processing list is that of the argument `slot`."""
+        return [keys.processing(given["slot"]) if name == "processing" else keys[name] for name in self.keys]
+
+    def arguments(self, given: dict[str, Any], rest: tuple[str | bytes, ...]) -> list[Any]:
+        """ARGV, in the order of the header. Raises TypeError where the call and the header differ."""
+        if tuple(given) != self.argv or (rest and (not self.repeats or len(rest) % len(self.repeats))):
+            raise TypeError(f"{self.name}.lua takes {self.argv} then {self.repeats}, got {tuple(given)} and {len(rest)} more")
+        return [*given.values(), *rest]
+
+
+@functools.cache
+def script(name: str) -> Script:
+    """A step by its name: `script("claim")` is claim.lua with the shared parts it uses in front."""
+    text = _read(name)
+    header = dict(_FIELD.findall(text.partition("\nlocal ")[0]))
+    keys = tuple(header["keys"].split())
+    unknown = [key for key in keys if key not in KINDS]
+    if unknown or not header.get("replies"):
+        raise ValueError(f"{name}.lua: unknown keys {unknown} or no replies in its header")
+    kinds = ", ".join(f"'{KINDS[key]}'" for key in keys)
+    parts = [_read("_base"), *(_read(f"_{part}") for part in header.get("uses", "").split())]
+    source = "\n".join([*parts, f"check({{{kinds}}})", text])
+    fixed, repeats = _arguments(header["argv"])
+    return Script(
+        name, keys, fixed, repeats, _moves(header["moves"]),
+        frozenset(word.split(",")[0].strip().encode() for word in header["replies"].split("|")),
+        source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest(),
+    )  # fmt: skip
+
+
+def script_names() -> list[str]:
+    """The names of all steps."""
+    files = resources.files("exqueue.store.lua").iterdir()
+    return sorted(f.name[:-4] for f in files if f.name.endswith(".lua") and not f.name.startswith("_"))
+
+
+def _read(name: str) -> str:
+    return resources.files("exqueue.store.lua").joinpath(f"{name}.lua").read_text("utf-8")
+
+
+def _arguments(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`slot then id info for each …` -> (slot,), (id, info)."""
+    text, several, _ = text.partition(" for each")
+    if not several:
+        return tuple(text.split()), ()
+    fixed, then, repeats = text.rpartition("then ")
+    return (tuple(fixed.split()), tuple(repeats.split())) if then else ((), tuple(text.split()))
+
+
+def _moves(text: str) -> frozenset[Move]:
+    pairs = [part.split("->") for part in text.split(",") if part.strip()]
+    return frozenset((Place(a.strip()), Place(b.strip())) for a, b in pairs)
