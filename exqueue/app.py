@@ -1,0 +1,122 @@
+"""`Exqueue`: settings, store, client and runtime wired together. One object is one namespace of one server."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec, overload
+
+from exqueue.client.enqueue import Enqueuer
+from exqueue.client.jobs import Job, Jobs, Queue
+from exqueue.model.errors import ConfigError, JobNotFound
+from exqueue.model.lifecycle import Place
+from exqueue.model.settings import Settings, Sourced, load
+from exqueue.model.worker import Call, Configured, Performs, check_name, queue_of
+from exqueue.store.channel import Channel, open_channel
+from exqueue.store.connection import safe_url
+from exqueue.store.reads import Reader
+from exqueue.store.steps import Store
+
+P = ParamSpec("P")
+
+
+class Exqueue:
+    """An application's queues. Makes no connection until it is used; may be shared by threads, survives a fork.
+
+    `channel`: how to reach Redis, where the URL is not what decides (tests).
+    """
+
+    def __init__(
+        self, url: str | None = None, *, namespace: str | None = None, settings: Settings | None = None, channel: Channel | None = None
+    ) -> None:
+        self.sourced = Sourced(settings, {}) if settings else load({"url": url, "namespace": namespace}, os.environ, Path())
+        self.settings = self.sourced.settings
+        self.channel = channel or open_channel(self.settings.url, patience=self.settings.patience)
+        self.store = Store(self.channel, self.settings.namespace)
+        self.reader = Reader(self.channel, self.settings.namespace)
+        self._enqueuer = Enqueuer(self.store, self.reader, self.settings)
+
+    @overload
+    def enqueue(self, worker: Configured[P], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+    @overload
+    def enqueue(self, worker: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+    def enqueue(self, worker: Any, *args: Any, **kwargs: Any) -> Job:
+        """Accept a job: `app.enqueue(SyncInvoices, 42, full=True)`. When this returns, it is in Redis.
+
+        Raises:
+            BadArguments, EncodeError: nothing was written.
+            StoreUnavailable, StoreRefused: see the message.
+        """
+        return self._enqueuer.enqueue(worker, Call(args, kwargs))
+
+    def enqueue_many(self, worker: type[Any] | Configured[Any], calls: Iterable[Call]) -> list[Job]:
+        """Accept many jobs of one worker, in this order: `app.enqueue_many(SyncInvoices, [call(1), call(2)])`."""
+        return self._enqueuer.enqueue_many(worker, calls)
+
+    def queues(self) -> list[Queue]:
+        """All queues that ever had a job or a runner, by name."""
+        return [Queue(self.store, self.reader, name) for name in self.reader.queues()]
+
+    def queue(self, worker: type[Any] | str) -> Queue:
+        """The queue of a worker type, or of that name."""
+        name = check_name("queue", worker) if isinstance(worker, str) else queue_of(worker)
+        return Queue(self.store, self.reader, name)
+
+    def jobs(self, place: Place, worker: type[Any] | str | None = None) -> Jobs:
+        """The jobs in one place, of one worker type or of all queues."""
+        names = self.reader.queues() if worker is None else [self.queue(worker).name]
+        return Jobs(self.store, self.reader, place, names)
+
+    def failed(self, worker: type[Any] | str | None = None) -> Jobs:
+        """The failed jobs: iterate, `filter`, `requeue()`, `delete()`. Read from Redis as you go; never unpickled."""
+        return self.jobs(Place.FAILED, worker)
+
+    def job(self, job_id: str) -> Job:
+        """A job by its id, or by a beginning of it that fits only one.
+
+        Raises:
+            JobNotFound: none fits. ConfigError: several fit.
+        """
+        for queue in self.queues():
+            if found := queue.find(job_id):
+                return found
+        fitting = {(q.name, i) for q in self.queues() for i in self.reader.ids(q.name) if i.startswith(job_id)} if job_id else set()
+        if len(fitting) > 1:
+            raise ConfigError(f"{len(fitting)} jobs begin with {job_id!r}; give more of the id")
+        for name, found_id in fitting:
+            return Job(self.store, self.reader, name, found_id)
+        raise JobNotFound(job_id)
+
+    def close(self) -> None:
+        """Close idle connections; the last process that leaves an embedded server stops it."""
+        self.channel.close()
+
+    def __repr__(self) -> str:
+        return f"<Exqueue {self.settings.namespace} at {safe_url(self.settings.url)}>"
+
+
+@functools.cache
+def default_app() -> Exqueue:
+    """The app of the module-level functions, made from the environment when first used."""
+    return Exqueue()
+
+
+@overload
+def enqueue(worker: Configured[P], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+@overload
+def enqueue(worker: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+def enqueue(worker: Any, *args: Any, **kwargs: Any) -> Job:
+    """Accept a job for the default app: `enqueue(SyncInvoices, 42, full=True)`. See `Exqueue.enqueue`."""
+    return default_app().enqueue(worker, *args, **kwargs)
+
+
+def enqueue_many(worker: type[Any] | Configured[Any], calls: Iterable[Call]) -> Sequence[Job]:
+    """Accept many jobs for the default app. See `Exqueue.enqueue_many`."""
+    return default_app().enqueue_many(worker, calls)
+
+
+def failed(worker: type[Any] | str | None = None) -> Jobs:
+    """The failed jobs of the default app. See `Exqueue.failed`."""
+    return default_app().failed(worker)

@@ -1,0 +1,1 @@
+"""Enqueue jobs and look after them. Starts no process, and never unpickles."""

@@ -1,0 +1,213 @@
+"""Jobs as a person handles them: one `Job`, a lazy list of `Jobs`, a `Queue`. Nothing here unpickles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+from exqueue.model.errors import JobNotFound, NotPossible
+from exqueue.model.job import Counts, ErrorInfo, JobRecord
+from exqueue.model.lifecycle import Place
+from exqueue.model.text import one_line
+from exqueue.store.reads import PAGE, Reader
+from exqueue.store.steps import Store
+
+Step = Callable[[str, Sequence[str]], int]
+
+_ADVICE: Final = {
+    Place.NONE: "it has succeeded or was deleted",
+    Place.PENDING: "it will run by itself; cancel removes it",
+    Place.DELAYED: "it will run by itself when it is due; cancel removes it",
+    Place.PROCESSING: "wait until it has ended",
+    Place.FAILED: "requeue runs it again, delete removes it",
+}
+
+
+class Job:
+    """One job. `new`: False if an enqueue found that this id was accepted before."""
+
+    def __init__(self, store: Store, reader: Reader, queue: str, job_id: str, *, new: bool = True, seen: JobRecord | None = None) -> None:
+        self._store = store
+        self._reader = reader
+        self.queue = queue
+        self.id = job_id
+        self.new = new
+        self._seen = seen
+
+    def record(self) -> JobRecord:
+        """All that is known of it now, with the error of every attempt. Raises JobNotFound when it is gone."""
+        found = self._reader.find(self.queue, self.id)
+        if found is None:
+            raise JobNotFound(self.id)
+        return found
+
+    @property
+    def seen(self) -> JobRecord:
+        """What a list showed of it, without asking again."""
+        return self._seen or self.record()
+
+    def state(self) -> Place:
+        """Where it is now; `Place.NONE` once it has succeeded or was deleted."""
+        found = self._reader.find(self.queue, self.id)
+        return found.place if found else Place.NONE
+
+    @property
+    def errors(self) -> tuple[ErrorInfo, ...]:
+        """The error of every attempt so far, oldest first."""
+        return self.record().errors
+
+    def requeue(self) -> None:
+        """Run it again, with all its retries. Raises NotPossible unless it is in `failed`."""
+        self._act("requeue", self._store.requeue(self.queue, [self.id]))
+
+    def delete(self) -> None:
+        """Remove it for good. Raises NotPossible unless it is in `failed`."""
+        self._act("delete", self._store.delete(self.queue, [self.id]))
+
+    def cancel(self) -> None:
+        """Remove it before it begins. Raises NotPossible once it has."""
+        self._act("cancel", self._store.cancel(self.queue, [self.id]))
+
+    def _act(self, action: str, done: int) -> None:
+        if not done:
+            place = self.state()
+            raise NotPossible(self.id, "gone" if place is Place.NONE else place.value, action, _ADVICE[place])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and (self.queue, self.id) == (other.queue, other.id)
+
+    def __hash__(self) -> int:
+        return hash((self.queue, self.id))
+
+    def __repr__(self) -> str:
+        if self._seen is None:
+            return f"<Job {one_line(self.id)} of {self.queue}>"
+        return f"<Job {one_line(self.id)} of {self.queue}, {self._seen.place}: ({one_line(self._seen.header.args)})>"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs of a list are meant. `worker`, `error`: text found in the worker's name, in the last error's type or message.
+
+    `since`: only what failed (or is due) after that, ms since 1970. `ids`: whole ids, or their beginnings.
+    """
+
+    worker: str | None = None
+    error: str | None = None
+    since: int | None = None
+    ids: tuple[str, ...] = ()
+
+    def takes(self, record: JobRecord, error: ErrorInfo | None) -> bool:
+        """Whether this job is meant."""
+        if self.worker is not None and self.worker not in record.header.worker:
+            return False
+        if self.since is not None and (record.when or record.header.at) < self.since:
+            return False
+        if self.ids and not any(record.id.startswith(beginning) for beginning in self.ids):
+            return False
+        return self.error is None or (error is not None and self.error in f"{error.type}: {error.message}")
+
+
+class Jobs:
+    """The jobs of one place, in one or several queues: read from Redis page by page each time it is asked."""
+
+    def __init__(self, store: Store, reader: Reader, place: Place, queues: Sequence[str], filter_: Filter | None = None) -> None:
+        self._store = store
+        self._reader = reader
+        self._place = place
+        self._queues = queues
+        self._filter = filter_ or Filter()
+
+    def filter(self, *, worker: str | None = None, error: str | None = None, since: float | None = None, ids: Sequence[str] = ()) -> Jobs:
+        """Only some of them; see `Filter`. `since`: seconds since 1970."""
+        narrowed = replace(
+            self._filter, worker=worker or self._filter.worker, error=error or self._filter.error,
+            since=self._filter.since if since is None else int(since * 1000), ids=tuple(ids) or self._filter.ids,
+        )  # fmt: skip
+        return Jobs(self._store, self._reader, self._place, self._queues, narrowed)
+
+    def __iter__(self) -> Iterator[Job]:
+        for queue in self._queues:
+            start = 0
+            while page := self._reader.page(queue, self._place, start, PAGE):
+                start += len(page)
+                for record in self._wanted(queue, page):
+                    yield Job(self._store, self._reader, queue, record.id, seen=record)
+
+    def _wanted(self, queue: str, page: list[JobRecord]) -> Iterator[JobRecord]:
+        asks = self._filter.error is not None or self._place is Place.FAILED
+        errors = self._reader.last_errors(queue, [record.id for record in page]) if asks else [None] * len(page)
+        for record, error in zip(page, errors, strict=True):
+            if self._filter.takes(record, error):
+                yield replace(record, errors=(error,) if error else ())
+
+    def __len__(self) -> int:
+        if self._filter == Filter():
+            return sum(getattr(self._reader.counts(queue), self._place.value) for queue in self._queues)
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
+    def __getitem__(self, index: int) -> Job:
+        if index < 0:
+            index += len(self)
+        found = next(islice(iter(self), index, None), None) if index >= 0 else None
+        if found is None:
+            raise IndexError(f"there are only {len(self)} such jobs")
+        return found
+
+    def requeue(self) -> int:
+        """Run all of them again, in this order; how many."""
+        return self._all(self._store.requeue)
+
+    def delete(self) -> int:
+        """Remove all of them for good; how many. For jobs in `failed`."""
+        return self._all(self._store.delete)
+
+    def cancel(self) -> int:
+        """Remove all of them before they begin; how many. For jobs that are pending or delayed."""
+        return self._all(self._store.cancel)
+
+    def _all(self, step: Step) -> int:
+        # All ids first: acting moves what is still to be read.
+        ids: dict[str, list[str]] = {}
+        for job in self:
+            ids.setdefault(job.queue, []).append(job.id)
+        return sum(step(queue, found) for queue, found in ids.items())
+
+    def __repr__(self) -> str:
+        shown = [repr(job) for job in islice(iter(self), 5)]
+        more = len(self) - len(shown)
+        return "\n".join([f"{len(self)} {self._place} job(s)", *shown, *([f"… and {more} more"] if more > 0 else [])])
+
+
+class Queue:
+    """One queue: its counts and its jobs."""
+
+    def __init__(self, store: Store, reader: Reader, name: str) -> None:
+        self._store = store
+        self._reader = reader
+        self.name = name
+
+    def counts(self) -> Counts:
+        """How many jobs are where."""
+        return self._reader.counts(self.name)
+
+    def jobs(self, place: Place) -> Jobs:
+        """Its jobs in one place."""
+        return Jobs(self._store, self._reader, place, [self.name])
+
+    def failed(self) -> Jobs:
+        """Its jobs in `failed`."""
+        return self.jobs(Place.FAILED)
+
+    def find(self, job_id: str) -> Job | None:
+        """One job by its whole id; None if this queue does not have it."""
+        found = self._reader.find(self.name, job_id)
+        return Job(self._store, self._reader, self.name, job_id, seen=found) if found else None
+
+    def __repr__(self) -> str:
+        return f"<Queue {self.name}: {self.counts()}>"
