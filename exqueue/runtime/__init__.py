@@ -1,0 +1,1 @@
+"""Run jobs: a runner keeps worker processes alive and never runs user code; the worker processes do."""

@@ -1,0 +1,122 @@
+"""What a runner does for its queues besides running jobs: promote what is due, take over what others left, sweep."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from exqueue.model.worker import WorkerSpec
+from exqueue.runtime.host import is_alive, kill_and_wait
+from exqueue.runtime.recovery import Death, Recovery
+from exqueue.store.reads import Reader, SlotInfo
+from exqueue.store.steps import Store
+
+LOG: Final = logging.getLogger("exqueue.caretaker")
+GRAVE_MS: Final = 600_000  # how long a late BLMOVE of a dead client is reckoned with
+DEFAULT_MAX_CRASHES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A runner: a name nobody else has, and where it runs."""
+
+    runner: str
+    host: str
+    pid: int
+    start: int
+
+
+@dataclass(slots=True)
+class _Sighting:
+    beat: str
+    since: float
+
+
+class Caretaker:
+    """Looks after the queues of some workers. `lease`: seconds without a beat after which a runner elsewhere is dead."""
+
+    def __init__(self, store: Store, reader: Reader, me: Identity, specs: tuple[WorkerSpec, ...], lease: float) -> None:
+        self._store = store
+        self._reader = reader
+        self._me = me
+        self._lease = lease
+        self._specs = specs
+        self._recovery = Recovery(store, reader)
+        self._sightings: dict[tuple[str, str], _Sighting] = {}
+        self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
+
+    def promote(self) -> float | None:
+        """Move what is due into the line; seconds until the next job is due, None if there is none."""
+        waits: list[int] = []
+        for queue in self.queues:
+            moved, wait = self._store.promote(queue)
+            while moved and wait == 0:
+                moved, wait = self._store.promote(queue)
+            if wait is not None:
+                waits.append(wait)
+        return min(waits) / 1000 if waits else None
+
+    def idle(self) -> bool:
+        """Whether no queue has anything that will still run by itself."""
+        return all(self._reader.counts(queue).unfinished == 0 for queue in self.queues)
+
+    def take_over(self, now: float, mine: set[str]) -> None:
+        """Recover what dead processes of others hold. `now`: monotonic; `mine`: slots this runner answers for itself."""
+        for queue in self.queues:
+            beats = self._reader.beats(queue)
+            self._watch(queue, beats, now)
+            others = [slot for slot in self._reader.slots(queue) if slot.slot not in mine]
+            for slot in others:
+                self._consider(queue, slot, beats.get(slot.runner, ""), now)
+            self._sign_off(queue, beats, {slot.runner for slot in others}, now)
+
+    def forget_sightings(self) -> None:
+        """Begin all observation anew: while Redis could not be reached, silence proves nothing."""
+        self._sightings.clear()
+
+    def sweep(self) -> None:
+        """Empty closed slots that a late BLMOVE has filled, forget old ones."""
+        for queue in self.queues:
+            graves = self._reader.graves(queue)
+            held = self._reader.held(queue, graves)
+            for slot in graves:
+                if slot in held:
+                    self._recovery.take_back(queue, Death(slot, "", "swept"), DEFAULT_MAX_CRASHES)
+                else:
+                    self._store.bury(queue, slot, GRAVE_MS)
+
+    def _watch(self, queue: str, beats: dict[str, str], now: float) -> None:
+        for runner, beat in beats.items():
+            seen = self._sightings.get((queue, runner))
+            if seen is None or seen.beat != beat:
+                self._sightings[queue, runner] = _Sighting(beat, now)
+
+    def _silent(self, queue: str, runner: str, now: float) -> bool:
+        """Whether a runner has not moved its counter for a whole lease of ours. One without a counter is first seen now."""
+        seen = self._sightings.setdefault((queue, runner), _Sighting("", now))
+        return now - seen.since >= self._lease
+
+    def _consider(self, queue: str, slot: SlotInfo, beat: str, now: float) -> None:
+        here = slot.host == self._me.host and slot.pid > 0
+        silent = self._silent(queue, slot.runner, now)
+        if not here:
+            if silent:
+                self._take_back(queue, slot, Death(slot.slot, slot.runner, slot.hostname, beat=beat))
+            return
+        orphaned = not is_alive(slot.runner_pid, slot.runner_start) or slot.runner == self._me.runner
+        # The runner of a live pair sees the end of its process itself, and knows the signal. On one host nobody is
+        # recovered who might still run: kill, wait for the kernel's word, then recover.
+        if (orphaned or silent) and kill_and_wait(slot.pid, slot.start, 2.0):
+            self._take_back(queue, slot, Death(slot.slot, slot.runner, slot.hostname))
+
+    def _take_back(self, queue: str, slot: SlotInfo, death: Death) -> None:
+        spec = next((spec for spec in self._specs if spec.name == slot.worker), None)
+        if self._recovery.take_back(queue, death, spec.max_crashes if spec else DEFAULT_MAX_CRASHES):
+            LOG.info("took over slot %s of %s, left by a dead process on %s", slot.slot, queue, slot.hostname or "an unknown host")
+
+    def _sign_off(self, queue: str, beats: dict[str, str], with_slots: set[str], now: float) -> None:
+        for runner, beat in beats.items():
+            if runner not in with_slots and runner != self._me.runner and self._silent(queue, runner, now):
+                self._store.depart(queue, runner, beat)
+                self._sightings.pop((queue, runner), None)

@@ -1,0 +1,76 @@
+"""How many worker processes there shall be, which there are, and when a dead one is replaced. No processes, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from exqueue.model.worker import WorkerSpec
+
+HEALTHY: Final = 5.0  # seconds a process must live for its end not to count as part of a crash storm
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 30.0
+
+
+@dataclass(slots=True)
+class Child:
+    """A worker process of ours. `pid` is 0 until it is born; `killed`: we did it, on purpose."""
+
+    slot: str
+    spec: WorkerSpec
+    since: float
+    pid: int = 0
+    start: int = 0
+    killed: bool = False
+
+
+@dataclass(slots=True)
+class _Trouble:
+    crashes: int = 0
+    not_before: float = 0.0
+
+
+class Crew:
+    """The worker processes of one runner."""
+
+    def __init__(self, specs: tuple[WorkerSpec, ...], runner: str) -> None:
+        self._specs = specs
+        self._runner = runner
+        self._made = 0
+        self._trouble = {spec.name: _Trouble() for spec in specs}
+        self.children: dict[str, Child] = {}
+
+    def missing(self, now: float) -> list[Child]:
+        """New children, to be forked now, so that every worker type has its number. `now`: monotonic seconds."""
+        fresh = []
+        for spec in self._specs:
+            lacking = spec.processes - sum(1 for child in self.children.values() if child.spec == spec)
+            if now >= self._trouble[spec.name].not_before:
+                fresh += [self._make(spec, now) for _ in range(lacking)]
+        return fresh
+
+    def next_due(self, now: float) -> float | None:
+        """Seconds until a replacement that is held back may be made; None if none is."""
+        waits = [trouble.not_before - now for trouble in self._trouble.values() if trouble.not_before > now]
+        return min(waits, default=None)
+
+    def by_pid(self, pid: int) -> Child | None:
+        """The child of that pid."""
+        return next((child for child in self.children.values() if child.pid == pid), None)
+
+    def ended(self, child: Child, *, orderly: bool, now: float) -> None:
+        """A child is gone. Its first crash is mended at once; in a storm the pauses double, so that it cannot spin."""
+        self.children.pop(child.slot, None)
+        trouble = self._trouble[child.spec.name]
+        if orderly or now - child.since >= HEALTHY:
+            trouble.crashes = 0
+            return
+        trouble.crashes += 1
+        if trouble.crashes > 1:
+            trouble.not_before = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (trouble.crashes - 2))
+
+    def _make(self, spec: WorkerSpec, now: float) -> Child:
+        self._made += 1
+        child = Child(f"{self._runner}.{self._made}", spec, now)
+        self.children[child.slot] = child
+        return child

@@ -1,0 +1,128 @@
+"""The fork server: imports the user's modules once, then forks worker processes on request and reports their ends.
+
+It stands between runner and worker processes so that the runner never runs user code, and so that an application of
+100 MB is imported once. It dies with the runner, its children die with it (see `die_with_parent`).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from dataclasses import asdict
+from typing import Any, Final
+
+from exqueue.model.errors import ExqueueError
+from exqueue.model.settings import Settings
+from exqueue.model.worker import Worker, path_of, spec_of
+from exqueue.runtime import logs
+from exqueue.runtime.host import die_with_parent, host_id, start_time
+from exqueue.runtime.messages import Line
+from exqueue.runtime.process import LOG, Post, WorkerProcess
+from exqueue.runtime.targets import load_targets
+from exqueue.store.channel import open_channel
+from exqueue.store.reads import SlotInfo
+from exqueue.store.steps import Store
+
+_QUIET: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class ForkServer:
+    """Serves one runner over `line`. Single-threaded, so that its forks are clean."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._workers: dict[str, type[Worker]] = {}
+        self._settings = Settings()
+        self._runner: dict[str, Any] = {}
+        self._ended, self._waker = os.pipe()
+
+    def serve(self) -> None:
+        """Answer until the runner hangs up."""
+        os.set_blocking(self._ended, False)
+        os.set_blocking(self._waker, False)
+        for number in _QUIET:  # the terminal sends Ctrl-C to us too; stopping is the runner's business
+            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        while not self._line.closed:
+            sources: list[Any] = [self._line, self._ended]
+            readable, _, _ = select.select(sources, [], [])
+            if self._ended in readable:
+                os.read(self._ended, 512)
+            self._reap()
+            if self._line in readable:
+                for message in self._line.hear():
+                    self._answer(message)
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        if "load" in message:
+            self._settings = Settings(**message["settings"])
+            self._runner = message["runner"]
+            logs.configure(message["verbose"])
+            self._load(message["load"])
+        elif "fork" in message:
+            self._fork(message["fork"], message["worker"], message["queue"])
+
+    def _load(self, targets: list[str]) -> None:
+        try:
+            workers = load_targets(targets)
+        except ExqueueError as error:
+            self._line.say({"refused": str(error)})
+            return
+        self._workers = {path_of(worker): worker for worker in workers}
+        if threading.active_count() > 1:
+            LOG.warning("importing the workers started %d threads; they do not exist in worker processes", threading.active_count() - 1)
+        self._line.say({"specs": [asdict(spec_of(worker)) for worker in workers]})
+
+    def _fork(self, slot: str, worker: str, queue: str) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            self._line.say({"forked": slot, "pid": pid, "start": start_time(pid)})
+            return
+        code = 1
+        try:
+            die_with_parent()
+            self._line.close()
+            code = self._work(slot, worker, queue)
+        except BaseException:  # noqa: BLE001 (nothing may fall through into the server's loop)
+            LOG.exception("worker process %s ends because of an error in exqueue", slot)
+        finally:
+            logs.flush()
+            os._exit(code)
+
+    def _work(self, slot: str, worker: str, queue: str) -> int:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        pid = os.getpid()
+        info = SlotInfo(slot, host=host_id(), pid=pid, start=start_time(pid), worker=worker, hostname=socket.gethostname(), **self._runner)
+        settings = self._settings
+        channel = open_channel(settings.url, patience=1.0)
+        post = Post(slot, self._runner["runner"], queue, info.encode())
+        return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers)).run()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._line.say({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+
+
+def main() -> None:
+    """`python -m exqueue.runtime.forkserver FD`: started by the runner only."""
+    die_with_parent()
+    ForkServer(Line(socket.socket(fileno=int(sys.argv[1])))).serve()
+
+
+if __name__ == "__main__":
+    main()

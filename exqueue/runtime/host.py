@@ -1,0 +1,81 @@
+"""Which machine this is, and whether a process on it still lives. Linux: /proc and pidfd."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def host_id() -> str:
+    """Names the place where a pid means something: this boot of this machine, and this pid namespace (container).
+
+    `EXQUEUE_HOST_ID` replaces it, to make two runners of one machine behave like two machines.
+    """
+    if given := os.environ.get("EXQUEUE_HOST_ID"):
+        return given
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return socket.gethostname()
+
+
+def start_time(pid: int) -> int:
+    """When a process began, in ticks since boot; 0 if there is no such process. Tells a pid from its later namesake."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0
+    fields = text[text.rindex(b")") + 2 :].split()
+    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])  # a zombie runs nothing any more
+
+
+def is_alive(pid: int, start: int) -> bool:
+    """Whether this very process still lives."""
+    return pid > 0 and start > 0 and start_time(pid) == start
+
+
+def kill_and_wait(pid: int, start: int, seconds: float) -> bool:
+    """Kill a process and wait until the kernel says that it is gone. False: it is still there, or may not be killed."""
+    if not is_alive(pid, start):
+        return True
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return not is_alive(pid, start)
+    try:
+        if is_alive(pid, start):  # looked at again: the handle now keeps the pid from changing hands
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        readable, _, _ = select.select([handle], [], [], seconds)
+        return bool(readable)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill this process when its parent dies. Elsewhere than on Linux a thread looks twice a second."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,35 @@
+"""Log lines of a runner and its processes: one write each, nothing in them that a job's text could forge."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+
+from exqueue.model.text import printable
+
+
+class SafeFormatter(logging.Formatter):
+    """Escapes control characters; lines after the first are indented, so none can pass for an entry of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The entry as text."""
+        text = printable(super().format(record), keep_newlines=True).rstrip("\n")
+        return text.replace("\n", "\n    ")
+
+
+def configure(verbose: bool) -> None:
+    """Send the log of this process to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)-7s [%(process)d] %(message)s", "%Y-%m-%d %H:%M:%S"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    logging.getLogger("exqueue").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def flush() -> None:
+    """Write out what is buffered, before an `os._exit` that would drop it."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()

@@ -1,0 +1,98 @@
+"""The runner's side of the fork server: start it, ask for children, hear of their births and deaths."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from exqueue.model.settings import Settings
+from exqueue.model.worker import WorkerSpec
+from exqueue.runtime.messages import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The targets are imported."""
+
+    specs: tuple[WorkerSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The targets cannot be used; `reason` is one line for the user."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """A worker process exists. `start`: ticks since boot, tells it from a later process of the same pid."""
+
+    slot: str
+    pid: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A worker process is gone and reaped. `status`: negative is a signal, else the exit code."""
+
+    pid: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The fork server itself is gone, and so are all worker processes, or they will be in a moment."""
+
+
+Event = Loaded | Refused | Born | Ended | Lost
+
+
+class Nursery:
+    """One fork server. When it is lost, make a new one."""
+
+    def __init__(self, targets: list[str], settings: Settings, runner: dict[str, Any], *, verbose: bool) -> None:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(True)
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "exqueue.runtime.forkserver", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
+        self.line = Line(ours)
+        self.line.say({"load": targets, "settings": asdict(settings), "runner": runner, "verbose": verbose})
+
+    def fork(self, slot: str, spec: WorkerSpec) -> None:
+        """Ask for a worker process. `Born` follows, unless the server is lost."""
+        self.line.say({"fork": slot, "worker": spec.name, "queue": spec.queue})
+
+    def events(self) -> Iterator[Event]:
+        """What has happened. Call it when `line` is readable."""
+        for message in self.line.hear():
+            match message:
+                case {"specs": specs}:
+                    yield Loaded(tuple(WorkerSpec(**spec) for spec in specs))
+                case {"refused": reason}:
+                    yield Refused(reason)
+                case {"forked": slot, "pid": pid, "start": start}:
+                    yield Born(slot, pid, start)
+                case {"ended": pid, "status": status}:
+                    yield Ended(pid, status)
+                case _:
+                    pass
+        if self.line.closed:
+            yield Lost()
+
+    def close(self) -> None:
+        """End the server; children that still live die with it."""
+        self.line.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

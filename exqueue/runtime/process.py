@@ -1,0 +1,198 @@
+"""A worker process: claim, run, settle, again; one job at a time, on one slot, with a connection of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import random
+import select
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar, assert_never, overload
+
+from exqueue.model import policy as verdicts
+from exqueue.model.errors import StoreError
+from exqueue.model.ids import ID_LENGTH
+from exqueue.model.job import Claim, ErrorInfo
+from exqueue.model.text import one_line
+from exqueue.model.worker import Worker
+from exqueue.runtime.execute import Execution, execute
+from exqueue.store.steps import Empty, Settled, Stale, Store, Unregistered
+
+T = TypeVar("T")
+
+BLOCK: Final = 2.0  # seconds in BLMOVE: the longest a connection that died silently can swallow a job
+LOG: Final = logging.getLogger("exqueue.process")
+
+FENCED: Final = 75  # exit code: our slot was closed by somebody who took us for dead
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a worker process stands. `info`: what `register` stores of it."""
+
+    slot: str
+    runner: str
+    queue: str
+    info: str
+
+
+class WorkerProcess:
+    """The loop. Ends when asked to by SIGTERM, after the job it is running; a SIGKILL at any line loses nothing."""
+
+    def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]]) -> None:
+        self._store = store
+        self._post = post
+        self._known = known
+        self._stopping = False
+        self._claims = 0
+        self._wake, self._waker = os.pipe()
+
+    def run(self) -> int:
+        """Work until told to stop; the exit code of the process."""
+        self._listen()
+        post = self._post
+        opened = self._insist("open its slot", self._register, give_up=lambda: self._stopping)
+        if opened is not True:
+            return 0 if opened is None else FENCED
+        claim: Claim | None = None
+        while not self._stopping or claim:
+            if claim:
+                claim = self._work(claim)
+                continue
+            match self._insist("claim a job", self._next, give_up=lambda: self._stopping):
+                case Claim() as claim:
+                    pass
+                case Unregistered():
+                    LOG.warning("slot %s was closed by somebody who took this process for dead; it ends", post.slot)
+                    return FENCED
+                case Empty() | None:
+                    pass
+        return 0
+
+    def _register(self) -> bool:
+        post = self._post
+        return self._store.register(post.queue, post.slot, post.info, post.runner)
+
+    def _next(self) -> Claim | Empty | Unregistered:
+        # What the slot holds is asked for first: a move whose reply was lost, or that we were told to forget, lies there.
+        found = self._store.claim(self._post.queue, self._post.slot, self._token())
+        if not isinstance(found, Empty) or self._stopping:
+            return self._give_back(found)
+        self._listen()  # again: a job may have changed the handlers or the wake-up descriptor
+        self._store.wait(self._post.queue, self._post.slot, BLOCK, self._wake)
+        self._drain()
+        return self._give_back(self._store.claim(self._post.queue, self._post.slot, self._token()))
+
+    def _give_back(self, found: Claim | Empty | Unregistered) -> Claim | Empty | Unregistered:
+        if isinstance(found, Claim) and self._stopping:  # it arrived together with the signal
+            self._store.apply(found, self._post.slot, verdicts.Release())
+            return Empty()
+        return found
+
+    def _work(self, claim: Claim) -> Claim | None:
+        # Killed from here until the settlement is written: the job stays in our list and is recovered from there.
+        done = execute(claim, self._known)
+        verdict = verdicts.settle(done.outcome, claim.run, done.policy, random.random())  # noqa: S311 (jitter)
+        if isinstance(verdict, verdicts.Complete):
+            return self._complete(claim)
+        assert not isinstance(verdict, verdicts.Recover)  # noqa: S101 (a process that lives has not crashed)
+        settled = self._insist("settle a job", lambda: self._store.apply(claim, self._post.slot, verdict))
+        self._tell(claim, verdict, settled, done)
+        return None
+
+    def _complete(self, claim: Claim) -> Claim | None:
+        token = "" if self._stopping else self._token()
+        reply = self._insist("settle a job", lambda: self._store.complete(claim, self._post.slot, token))
+        if isinstance(reply, Stale):
+            self._tell_stale(claim)
+        return reply if isinstance(reply, Claim) else None
+
+    def _tell(
+        self, claim: Claim, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release,
+        settled: Settled | Stale, done: Execution,
+    ) -> None:  # fmt: skip
+        if isinstance(settled, Stale):
+            self._tell_stale(claim)
+            return
+        name = describe(claim)
+        match verdict:
+            case verdicts.Retry(seconds, error):
+                LOG.warning("%s: attempt %d failed, retry in %g s: %s", name, claim.run.attempt, seconds, said(error))
+            case verdicts.Snooze(seconds):
+                LOG.info("%s: snoozed for %g s", name, seconds)
+            case verdicts.Fail(error, spent):
+                what = "failed for good" if spent else "cannot be run"
+                LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, said(error), error.traceback)
+                self._after_failure(done.worker, verdict)
+            case verdicts.Release():
+                LOG.info("%s: put back", name)
+            case _:
+                assert_never(verdict)
+
+    @staticmethod
+    def _after_failure(worker: Worker | None, verdict: verdicts.Fail) -> None:
+        if worker is None:
+            return
+        try:
+            worker.after_failure(verdict.error)
+        except BaseException:
+            LOG.exception("%s.after_failure raised", type(worker).__name__)
+
+    @staticmethod
+    def _tell_stale(claim: Claim) -> None:
+        LOG.error("%s: its result is dropped: somebody else was given the job while this process ran it", describe(claim))
+
+    @overload
+    def _insist(self, what: str, action: Callable[[], T]) -> T: ...
+    @overload
+    def _insist(self, what: str, action: Callable[[], T], give_up: Callable[[], bool]) -> T | None: ...
+    def _insist(self, what: str, action: Callable[[], T], give_up: Callable[[], bool] = lambda: False) -> T | None:
+        """Repeat a step until Redis has answered. All of them give the same answer when asked again."""
+        pause, told = 0.1, False
+        while True:
+            try:
+                answer = action()
+            except StoreError as error:
+                if not told:
+                    LOG.error("cannot %s, will go on trying: %s", what, error)
+                    told = True
+                if give_up():
+                    return None
+                select.select([self._wake], [], [], pause)
+                pause = min(pause * 2, 1.0)
+                self._drain()
+            else:
+                if told:
+                    LOG.info("Redis answers again")
+                return answer
+
+    def _token(self) -> str:
+        self._claims += 1
+        return f"{self._post.slot}/{self._claims}"
+
+    def _listen(self) -> None:
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self._waker, False)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the runner; not SIG_IGN, which children would inherit
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 512)
+
+
+def describe(claim: Claim) -> str:
+    """A job in a log line."""
+    return f"{one_line(claim.header.worker, 100)} {one_line(claim.id, ID_LENGTH + 10)}({one_line(claim.header.args, 100)})"
+
+
+def said(error: ErrorInfo) -> str:
+    """An error in a log line."""
+    return one_line(f"{error.type}: {error.message}")

@@ -1,0 +1,194 @@
+"""The runner: keeps the worker processes of its queues alive and looks after the queues. Never runs user code.
+
+One loop, one thread: hear of births and deaths, beat, recover, promote, replace. Everything it does to Redis may fail
+and is done again at a later turn; killed at any line, it leaves nothing that the next runner does not find.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import select
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from exqueue.model.errors import StoreError
+from exqueue.model.settings import Settings
+from exqueue.runtime.caretaker import Caretaker, Identity
+from exqueue.runtime.crew import Child
+from exqueue.runtime.host import host_id, start_time
+from exqueue.runtime.nursery import Nursery
+from exqueue.runtime.recovery import Recovery
+from exqueue.runtime.signals import StopSignals
+from exqueue.runtime.staff import NEVER, Staff
+from exqueue.store.channel import open_channel
+from exqueue.store.connection import safe_url
+from exqueue.store.reads import Reader, SlotInfo
+from exqueue.store.steps import BATCH, Store
+
+LOG: Final = logging.getLogger("exqueue.runner")
+
+PROMOTE_EVERY: Final = 0.25
+CARE_EVERY: Final = 1.0
+FENCE_AT: Final = 0.6  # of a lease without a beat: from then on others may soon take us for dead
+LAST_WORDS: Final = 5.0  # seconds to settle with Redis after the last child has ended
+OUTAGE_PAUSE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run. `processes`: worker class or `module:Class` -> number. `burst`: stop when all queues are idle."""
+
+    targets: tuple[str, ...]
+    processes: dict[str, int] = field(default_factory=dict)
+    burst: bool = False
+    verbose: bool = False
+
+
+class Runner:
+    """`exqueue run`. Blocks in `run` until it is told to stop, or, with `burst`, until everything is done."""
+
+    def __init__(self, settings: Settings, options: RunOptions) -> None:
+        self._settings = settings
+        self._options = options
+        timeout = min(5.0, settings.lease / 5)
+        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout))
+        self._store = Store(self._channel, settings.namespace)
+        self._reader = Reader(self._channel, settings.namespace)
+        self._recovery = Recovery(self._store, self._reader)
+        self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
+        self._outage = self._idle = False
+        self._heard = self._next_beat = self._next_care = self._next_promote = 0.0
+        self._deadline = self._give_up = NEVER
+
+    def run(self) -> None:
+        """Run until stopped.
+
+        Raises:
+            ConfigError: a target cannot be loaded, or `processes` names no worker type.
+            StoreError: Redis cannot be used at the start. Later on it may come and go.
+        """
+        with StopSignals() as signals:
+            self._staff = Staff(self._new_nursery, self._me.runner, self._options.processes)
+            try:
+                while not self._staff.loaded and not signals.count:
+                    self._listen(signals, 60.0)
+                self._begin()
+                while not self._finished(signals):
+                    self._turn(signals)
+                self._sign_off()
+            finally:
+                self._staff.close()
+                self._channel.close()
+
+    def _begin(self) -> None:
+        specs, now = self._staff.specs, time.monotonic()
+        self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
+        for queue in self._caretaker.queues:
+            self._store.announce(queue)
+        self._heard = now
+        self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
+        self._caretaker.sweep()
+        number, names = sum(spec.processes for spec in specs), ", ".join(self._caretaker.queues)
+        LOG.info("runner %s: %d worker processes for %s, Redis at %s", self._me.runner, number, names, safe_url(self._settings.url))
+
+    def _turn(self, signals: StopSignals) -> None:
+        now = time.monotonic()
+        try:
+            self._look_after(now)
+            if self._outage:
+                LOG.info("Redis answers again")
+            self._outage = False
+        except StoreError as error:
+            if not self._outage:
+                LOG.error("cannot look after the queues, will go on trying: %s", error)
+            self._outage = True
+            self._caretaker.forget_sightings()
+            self._next_beat = self._next_care = self._next_promote = now + OUTAGE_PAUSE
+        self._fence(now)
+        self._stop_if_asked(signals, now)
+        self._staff.fill(now)
+        self._staff.revive(now)
+        self._listen(signals, self._until_next(time.monotonic()))
+
+    def _look_after(self, now: float) -> None:
+        if now >= self._next_beat:
+            self._beat(now)
+        while self._staff.dead:
+            child, death = self._staff.dead[0]
+            self._recovery.take_back(child.spec.queue, death, child.spec.max_crashes)
+            self._staff.dead.pop(0)
+        if now >= self._next_care:
+            self._next_care = now + CARE_EVERY
+            self._caretaker.take_over(now, self._staff.slots())
+            self._caretaker.sweep()
+        if now >= self._next_promote:
+            due = self._caretaker.promote()
+            self._next_promote = now + min(PROMOTE_EVERY, PROMOTE_EVERY if due is None else due)
+            self._idle = self._options.burst and self._caretaker.idle()
+
+    def _beat(self, now: float) -> None:
+        for queue in self._caretaker.queues:
+            self._store.announce(queue)  # each time: the server may have been emptied
+            born = [child for child in self._staff.crew.children.values() if child.spec.queue == queue and child.pid]
+            for start in range(0, max(1, len(born)), BATCH):
+                slots = {child.slot: self._info(child) for child in born[start : start + BATCH]}
+                if taken := self._store.beat(queue, self._me.runner, slots):
+                    LOG.warning("slots %s were taken over by another runner; their processes are killed", ", ".join(taken))
+                    self._staff.kill(taken)
+        self._heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
+        self._next_beat = now + min(3.0, self._settings.lease / 10)
+
+    def _info(self, child: Child) -> str:
+        me = self._me
+        place = SlotInfo(child.slot, me.runner, me.host, child.pid, child.start, me.pid, me.start, child.spec.name, socket.gethostname())
+        return place.encode()
+
+    def _fence(self, now: float) -> None:
+        if self._staff.crew.children and now - self._heard > FENCE_AT * self._settings.lease:
+            LOG.error("no beat for %.0f s: others may take over soon, so the worker processes are killed", now - self._heard)
+            self._staff.kill()
+
+    def _stop_if_asked(self, signals: StopSignals, now: float) -> None:
+        if not signals.count and not self._idle:
+            return
+        if self._deadline == NEVER:
+            self._deadline = now + self._settings.grace
+            LOG.info("stopping; running jobs get %g s to finish", self._settings.grace)
+            self._staff.stop()
+        if now >= self._deadline or signals.count > 1:
+            self._staff.kill()
+        if not self._staff.crew.children and self._give_up == NEVER:
+            self._give_up = now + LAST_WORDS
+
+    def _finished(self, signals: StopSignals) -> bool:
+        if (not signals.count and self._deadline == NEVER) or self._staff.crew.children:
+            return False
+        return not self._staff.dead or time.monotonic() > self._give_up
+
+    def _sign_off(self) -> None:
+        try:
+            for queue in self._caretaker.queues:
+                self._store.depart(queue, self._me.runner)
+        except StoreError as error:
+            LOG.warning("could not sign off, the next runner will clean up: %s", error)
+        LOG.info("runner %s: stopped", self._me.runner)
+
+    def _until_next(self, now: float) -> float:
+        planned = min(self._next_beat, self._next_care, self._next_promote, self._deadline) - now
+        due = self._staff.next_due(now)
+        return max(0.0, planned if due is None else min(planned, due))
+
+    def _listen(self, signals: StopSignals, seconds: float) -> None:
+        sources: list[Any] = [signals] if self._staff.line is None else [signals, self._staff.line]
+        readable, _, _ = select.select(sources, [], [], seconds)
+        signals.drain()
+        if len(readable) > (signals in readable):
+            self._staff.hear(time.monotonic())
+
+    def _new_nursery(self) -> Nursery:
+        runner = {"runner": self._me.runner, "runner_pid": self._me.pid, "runner_start": self._me.start}
+        return Nursery(list(self._options.targets), self._settings, runner, verbose=self._options.verbose)
