@@ -1,0 +1,1 @@
+"""The command line. typer and rich are imported here and nowhere else."""

@@ -1,0 +1,146 @@
+"""`exqueue demo`: the whole life of jobs in a few seconds, with real processes on a server that is thrown away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from exqueue.app import Exqueue
+from exqueue.cli import render
+from exqueue.cli.demo_workers import CountWords, ImportLedger, SendInvoice
+from exqueue.model.errors import ExqueueError
+from exqueue.model.settings import Settings
+from exqueue.model.worker import call
+from exqueue.runtime.host import is_alive
+
+LONGEST: Final = 25.0
+WORKERS: Final = (CountWords, SendInvoice, ImportLedger)
+
+
+def demo() -> None:
+    """Run jobs of three workers; some fail, one is killed; watch what becomes of them. Needs no set-up, leaves nothing."""
+    out = render.console()
+    with tempfile.TemporaryDirectory(prefix="exqueue-demo-") as directory:
+        app = Exqueue(settings=Settings(url=f"embedded:{directory}/data", namespace="demo"))
+        try:
+            _enqueue(app, out)
+            with _runner(app, Path(directory)) as process:
+                _watch(app, out, process)
+            _conclude(app, out)
+        finally:
+            app.close()
+
+
+def _enqueue(app: Exqueue, out: Console) -> None:
+    app.enqueue_many(CountWords, [call(f"page {page} of a book that nobody has read") for page in range(12)])
+    app.enqueue(SendInvoice, 4711)
+    app.enqueue_many(ImportLedger, [call("2026/october.csv"), call("2026/broken.csv"), call("2026/november.csv")])
+    out.print("16 jobs are in the queues; now a runner with 4 worker processes starts:")
+    out.print("  exqueue run exqueue.cli.demo_workers --burst\n", style="bold")
+
+
+@contextmanager
+def _runner(app: Exqueue, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [
+        sys.executable,
+        "-m",
+        "exqueue",
+        "--url",
+        app.settings.url,
+        "--namespace",
+        "demo",
+        "run",
+        "exqueue.cli.demo_workers",
+        "--burst",
+    ]
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            yield process
+            if process.wait(10):
+                raise ExqueueError(
+                    f"the runner ended with {process.returncode}: {(directory / 'log').read_text('utf-8', 'replace')[-500:]}"
+                )
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _watch(app: Exqueue, out: Console, process: subprocess.Popen[bytes]) -> None:
+    began, killed, told = time.monotonic(), 0, ""
+    with Live(console=out, auto_refresh=False, transient=False) if out.is_terminal else _Plain() as live:
+        while process.poll() is None and time.monotonic() - began < LONGEST:
+            killed = killed or _kill_one(app)
+            made, line = _progress(app, killed)
+            if line != told:
+                live.update(made, refresh=True)
+                if not out.is_terminal:
+                    out.print(line)
+                told = line
+            time.sleep(0.05)
+    out.print()
+
+
+class _Plain:
+    """In place of rich's Live where there is no terminal."""
+
+    def __enter__(self) -> _Plain:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, renderable: Table, *, refresh: bool) -> None:
+        """Nothing: the caller prints a line."""
+
+
+def _kill_one(app: Exqueue) -> int:
+    """Kill -9 the process of the slow worker while it runs its first job, as the kernel does when memory is short."""
+    queue = ImportLedger.__name__
+    for slot in app.reader.slots(queue):
+        if app.reader.held(queue, [slot.slot]) and is_alive(slot.pid, slot.start):
+            os.kill(slot.pid, signal.SIGKILL)
+            return slot.pid
+    return 0
+
+
+def _progress(app: Exqueue, killed: int) -> tuple[Table, str]:
+    made = render.table("queue", "#pending", "#processing", "#delayed", "#failed", "#completed")
+    parts = []
+    for worker in WORKERS:
+        counts = app.queue(worker).counts()
+        numbers = (counts.pending, counts.processing, counts.delayed, counts.failed, counts.completed)
+        made.add_row(worker.__name__, *map(str, numbers))
+        parts.append(f"{worker.__name__} {counts.completed} done, {counts.failed} failed")
+    if killed:
+        made.caption = f"kill -9 of worker process {killed}, in the middle of a job: it is recovered and runs again"
+        parts.append(f"killed process {killed}")
+    return made, "; ".join(parts)
+
+
+def _conclude(app: Exqueue, out: Console) -> None:
+    counts = [app.queue(worker).counts() for worker in WORKERS]
+    enqueued, completed, failed = (sum(getattr(c, name) for c in counts) for name in ("enqueued", "completed", "failed"))
+    out.print(
+        f"{enqueued} enqueued = {completed} completed + {failed} failed; nothing lost, all accounted for: {all(c.adds_up for c in counts)}"
+    )
+    out.print("\nThe failed job stays until a person acts:\n")
+    made, _ = render.job_table(app.failed(), errors=True)
+    out.print(made)
+    job_id = app.failed()[0].id
+    out.print("\nWith your own jobs you would now type one of:")
+    for command in (f"failed show {job_id}", f"failed requeue {job_id}", f"failed delete {job_id}"):
+        out.print(f"  exqueue {command}", style="bold")

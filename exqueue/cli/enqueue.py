@@ -1,0 +1,60 @@
+"""`exqueue enqueue`: one job from the command line."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exqueue.cli import render, select
+from exqueue.cli.context import Context
+from exqueue.model.errors import ConfigError
+from exqueue.model.worker import Configured
+from exqueue.runtime.targets import load_targets
+
+
+def enqueue(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="module:Worker")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Arguments: Python literals, else text; name=value for keywords.", show_default=False)
+    ] = None,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds until it may run.")] = 0.0,
+    job_id: Annotated[
+        str | None, typer.Option("--id", help="Enqueueing it again with the same id is harmless.", show_default=False)
+    ] = None,
+    json: select.Json = False,
+) -> None:
+    """Enqueue one job: exqueue enqueue app.workers:SyncInvoices 42 full=True."""
+    obj: Context = context.obj
+    sys.path.insert(0, str(Path.cwd()))
+    workers = load_targets([target])
+    if len(workers) != 1:
+        raise ConfigError(f"{target} has several workers; say which: {target}:{workers[0].__name__}")
+    args, kwargs = parse_arguments(arguments or [])
+    options: Configured[Any] = Configured(workers[0], delay, job_id)
+    job = obj.app().enqueue(options, *args, **kwargs)
+    render.print_json({"id": job.id, "queue": job.queue, "new": job.new}) if json else print(job.id)
+
+
+def parse_arguments(texts: list[str]) -> tuple[list[Any], dict[str, Any]]:
+    """`["42", "full=True", "plain"]` -> `([42, "plain"], {"full": True})`."""
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if equals and name.isidentifier():
+            kwargs[name] = _literal(value)
+        else:
+            args.append(_literal(text))
+    return args, kwargs
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text

@@ -1,0 +1,115 @@
+"""From values to tables and JSON. Whatever came out of Redis is escaped here before it meets a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from exqueue.client.jobs import Job
+from exqueue.model.job import ErrorInfo, JobRecord
+from exqueue.model.lifecycle import Place
+from exqueue.model.text import one_line, printable
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console; wide enough not to cut ids where there is no terminal."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 180)
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """An empty table; columns that begin with `#` hold numbers."""
+    made = Table(title=title, box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for column in columns:
+        wide = column in ("error", "arguments")
+        made.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", no_wrap=not wide, overflow="ellipsis")
+    return made
+
+
+def cell(text: str | int, limit: int = 200) -> Text:
+    """Plain text: no markup, no control characters."""
+    return Text(one_line(str(text), limit))
+
+
+def print_json(value: Any) -> None:
+    """JSON in ASCII, so that nothing in it can steer a terminal."""
+    print(json.dumps(value, indent=2))
+
+
+def moment(ms: int) -> str:
+    """A time as a person reads it, in the local zone; empty for 0."""
+    return _datetime(ms).astimezone().strftime("%Y-%m-%d %H:%M:%S") if ms else ""
+
+
+def iso(ms: int) -> str | None:
+    """A time as a program reads it; None for 0."""
+    return _datetime(ms).isoformat(timespec="milliseconds") if ms else None
+
+
+def _datetime(ms: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def job_dict(record: JobRecord) -> dict[str, Any]:
+    """A job as `--json` shows it."""
+    header, run = record.header, record.run
+    when = {Place.FAILED: "failed_at", Place.DELAYED: "due_at"}.get(record.place)
+    return {
+        "id": record.id, "queue": record.queue, "place": record.place.value, "worker": header.worker, "arguments": header.args,
+        "enqueued_at": iso(header.at), **({when: iso(record.when)} if when else {}),
+        "attempt": run.attempt, "failures": run.failures, "crashes": run.crashes, "started_at": iso(run.since), "slot": run.slot,
+        "size": header.size, "pickled_by": header.by, "python": header.python, "cloudpickle": header.cloudpickle,
+        "problem": header.problem, "errors": [error_dict(error) for error in record.errors],
+    }  # fmt: skip
+
+
+def error_dict(error: ErrorInfo) -> dict[str, Any]:
+    """An error as `--json` shows it."""
+    return {
+        "reason": error.reason, "type": error.type, "message": error.message, "attempt": error.attempt,
+        "when": iso(error.when), "where": error.where, "traceback": error.traceback,
+    }  # fmt: skip
+
+
+def job_table(jobs: Iterable[Job], *, errors: bool) -> tuple[Table, int]:
+    """A table of jobs, and how many are in it."""
+    made = table("id", "queue", "place", "#tries", "since", "arguments", *(["error"] if errors else []))
+    for job in jobs:
+        seen = job.seen
+        since = moment(seen.when or seen.header.at)
+        cells = [cell(job.id), cell(job.queue), cell(seen.place.value), cell(seen.run.attempt), Text(since), cell(_what(seen))]
+        made.add_row(*cells, *([cell(_error(seen), 120)] if errors else []))
+    return made, made.row_count
+
+
+def _what(record: JobRecord) -> str:
+    return record.header.problem or record.header.args
+
+
+def _error(record: JobRecord) -> str:
+    return f"{record.errors[-1].type}: {record.errors[-1].message}" if record.errors else ""
+
+
+def print_job(record: JobRecord, out: Console) -> None:
+    """All of one job, with the traceback of every attempt."""
+    made = Table(box=None, show_header=False, pad_edge=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, value in job_dict(record).items():
+        if name != "errors" and value not in ("", None):
+            made.add_row(name, cell(value, 1000))
+    out.print(made)
+    for error in record.errors:
+        out.print()
+        out.print(Text(f"attempt {error.attempt}, {error.reason}, {moment(error.when)}, {one_line(error.where)}", style="bold"))
+        out.print(Text(printable(error.traceback, keep_newlines=True) or one_line(f"{error.type}: {error.message}", 1000)))

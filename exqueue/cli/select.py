@@ -1,0 +1,70 @@
+"""The selectors every list takes, and the jobs they stand for."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Final
+
+import typer
+
+from exqueue.app import Exqueue
+from exqueue.client.jobs import Job, Jobs
+from exqueue.model.errors import ConfigError
+from exqueue.model.lifecycle import Place
+
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or their beginnings.", show_default=False)]
+Worker = Annotated[str | None, typer.Option(help="Only of this worker (part of its name).", show_default=False)]
+Queue = Annotated[str | None, typer.Option(help="Only of this queue.", show_default=False)]
+Error = Annotated[str | None, typer.Option(help="Only with this text in the last error.", show_default=False)]
+Since = Annotated[str | None, typer.Option(help="Only since then: 90s, 15m, 2h, 3d, or a date and time.", show_default=False)]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for on the command line."""
+
+    ids: list[str] | None = None
+    worker: str | None = None
+    queue: str | None = None
+    error: str | None = None
+    since: str | None = None
+    limit: int | None = None
+    all: bool = False
+
+    def jobs(self, app: Exqueue, place: Place) -> list[Job]:
+        """The jobs of one place that are meant."""
+        found = list(islice(iter(self._jobs(app, place)), self.limit))
+        missing = [start for start in self.ids or [] if not any(job.id.startswith(start) for job in found)]
+        if missing and self.limit is None:
+            raise ConfigError(f"no job in {place.value} begins with {missing[0]!r}; `exqueue jobs show {missing[0]}` looks everywhere")
+        return found
+
+    def insist(self) -> None:
+        """Raise unless something was selected: nothing acts on all jobs by an oversight."""
+        if not (self.ids or self.worker or self.queue or self.error or self.since or self.all):
+            raise ConfigError("say which jobs: ids, --worker, --queue, --error, --since, or --all")
+        if self.ids and self.all:
+            raise ConfigError("give ids or --all, not both")
+
+    def _jobs(self, app: Exqueue, place: Place) -> Jobs:
+        since = None if self.since is None else parse_since(self.since, time.time())
+        return app.jobs(place, self.queue).filter(worker=self.worker, error=self.error, since=since, ids=self.ids or ())
+
+
+def parse_since(text: str, now: float) -> float:
+    """Seconds since 1970 of `2h` (ago), or of an ISO date and time (local unless it says otherwise)."""
+    if match := re.fullmatch(r"(\d+)([smhdw])", text.strip()):
+        return now - int(match[1]) * UNITS[match[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise ConfigError(f"--since {text!r} is no time: use 90s, 15m, 2h, 3d, 1w, or a date like 2026-11-23T08:00") from None

@@ -1,0 +1,57 @@
+"""`exqueue status` and `exqueue config`: what there is, and what is set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+from rich.text import Text
+
+from exqueue.cli import render, select
+from exqueue.cli.context import Context
+from exqueue.model.job import Counts
+from exqueue.store.connection import safe_url
+
+
+def status(context: typer.Context, json: select.Json = False) -> None:
+    """Show all queues: how many jobs are where, and how many worker processes serve them."""
+    obj: Context = context.obj
+    app = obj.app()
+    rows = [(queue.name, queue.counts(), len(app.reader.slots(queue.name))) for queue in app.queues()]
+    if json:
+        render.print_json({
+            "url": safe_url(app.settings.url), "namespace": app.settings.namespace,
+            "queues": [{"queue": name, **asdict(counts), "processes": slots, "adds_up": counts.adds_up} for name, counts, slots in rows],
+        })  # fmt: skip
+        return
+    _print(rows)
+
+
+def _print(rows: list[tuple[str, Counts, int]]) -> None:
+    out = render.console()
+    made = render.table("queue", "#pending", "#delayed", "#processing", "#failed", "#completed", "#deleted", "#processes")
+    for name, counts, slots in rows:
+        numbers = [counts.pending, counts.delayed, counts.processing, counts.failed, counts.completed, counts.deleted, slots]
+        cells = [Text(str(number), style="bold red" if column == 3 and number else "") for column, number in enumerate(numbers)]
+        made.add_row(render.cell(name), *cells)
+    out.print(made if rows else "no queues yet: a queue exists once its first job does")
+    unserved = [name for name, counts, slots in rows if counts.unfinished and not slots]
+    if unserved:
+        out.print(Text(f"nobody serves {', '.join(unserved)}; start a runner: exqueue run MODULE"))
+    failed = sum(counts.failed for _, counts, _ in rows)
+    if failed:
+        out.print(Text(f"{failed} failed job(s): exqueue failed list"))
+
+
+def config(context: typer.Context, json: select.Json = False) -> None:
+    """Show every setting and where it comes from."""
+    obj: Context = context.obj
+    sourced = obj.app().sourced
+    values = {**asdict(sourced.settings), "url": safe_url(sourced.settings.url)}
+    if json:
+        render.print_json({name: {"value": value, "source": sourced.sources[name]} for name, value in values.items()})
+        return
+    made = render.table("setting", "value", "source")
+    for name, value in values.items():
+        made.add_row(name, render.cell(value), sourced.sources[name])
+    render.console().print(made)
