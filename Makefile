@@ -1,0 +1,51 @@
+# `make help` lists what can be done here.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check fmt clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  Variables: PYTHON=python3.13 (to make .venv with), PYTEST_ARGS="-x -k retry"'
+
+setup: $(READY) ## Make .venv with exqueue and all it is developed with
+
+# --group is known to pip 25.1 and newer: pip first. No stamp is left by a setup that failed.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("exqueue needs Python 3.11 or newer: try make PYTHON=python3.13 setup")'
+	@echo 'Installing into .venv: about a minute, and again only when pyproject.toml changes.'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,shell]' --group dev
+	@touch $@
+
+demo: setup ## See jobs run, fail, be retried and be requeued, on a server of its own
+	$(BIN)/exqueue demo
+
+test: setup ## Run all tests
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-fast: setup ## Run the tests that need no real processes
+	$(BIN)/pytest -m 'not slow' $(PYTEST_ARGS)
+
+check: setup ## Lint, format, types, layers and sizes; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/size.py
+
+fmt: setup ## Format, and fix what can be fixed without thinking
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean: ## Remove .venv, caches and build artefacts; .exqueue holds jobs and stays
+	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find exqueue tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
