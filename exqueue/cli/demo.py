@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +38,8 @@ def demo() -> None:
         try:
             _enqueue(app, out)
             with _runner(app, Path(directory)) as process:
-                _watch(app, out, process)
-            _conclude(app, out)
+                victim = _watch(app, out, process)
+            _conclude(app, out, victim)
         finally:
             app.close()
 
@@ -79,12 +80,12 @@ def _runner(app: Exqueue, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
                 process.wait()
 
 
-def _watch(app: Exqueue, out: Console, process: subprocess.Popen[bytes]) -> None:
-    began, killed, told = time.monotonic(), 0, ""
+def _watch(app: Exqueue, out: Console, process: subprocess.Popen[bytes]) -> _Victim | None:
+    began, victim, told = time.monotonic(), None, ""
     with Live(console=out, auto_refresh=False, transient=False) if out.is_terminal else _Plain() as live:
         while process.poll() is None and time.monotonic() - began < LONGEST:
-            killed = killed or _kill_one(app)
-            made, line = _progress(app, killed)
+            victim = victim or _kill_one(app)
+            made, line = _progress(app, victim)
             if line != told:
                 live.update(made, refresh=True)
                 if not out.is_terminal:
@@ -92,6 +93,7 @@ def _watch(app: Exqueue, out: Console, process: subprocess.Popen[bytes]) -> None
                 told = line
             time.sleep(0.05)
     out.print()
+    return victim
 
 
 class _Plain:
@@ -107,17 +109,27 @@ class _Plain:
         """Nothing: the caller prints a line."""
 
 
-def _kill_one(app: Exqueue) -> int:
+@dataclass(frozen=True, slots=True)
+class _Victim:
+    """The process that was killed, and the arguments of the job it was running."""
+
+    pid: int
+    arguments: str
+
+
+def _kill_one(app: Exqueue) -> _Victim | None:
     """Kill -9 the process of the slow worker while it runs its first job, as the kernel does when memory is short."""
     queue = ImportLedger.__name__
     for slot in app.reader.slots(queue):
-        if app.reader.held(queue, [slot.slot]) and is_alive(slot.pid, slot.start):
+        held = app.reader.held(queue, [slot.slot]).get(slot.slot, [])
+        job = app.reader.find(queue, held[0]) if held else None
+        if job and is_alive(slot.pid, slot.start):
             os.kill(slot.pid, signal.SIGKILL)
-            return slot.pid
-    return 0
+            return _Victim(slot.pid, job.header.args)
+    return None
 
 
-def _progress(app: Exqueue, killed: int) -> tuple[Table, str]:
+def _progress(app: Exqueue, victim: _Victim | None) -> tuple[Table, str]:
     made = render.table("queue", "#pending", "#processing", "#delayed", "#failed", "#completed")
     parts = []
     for worker in WORKERS:
@@ -125,18 +137,22 @@ def _progress(app: Exqueue, killed: int) -> tuple[Table, str]:
         numbers = (counts.pending, counts.processing, counts.delayed, counts.failed, counts.completed)
         made.add_row(worker.__name__, *map(str, numbers))
         parts.append(f"{worker.__name__} {counts.completed} done, {counts.failed} failed")
-    if killed:
-        made.caption = f"kill -9 of worker process {killed}, in the middle of a job: it is recovered and runs again"
-        parts.append(f"killed process {killed}")
+    if victim:
+        made.caption = f"kill -9 of worker process {victim.pid}, in the middle of a job"
+        parts.append(f"kill -9 of worker process {victim.pid}")
     return made, "; ".join(parts)
 
 
-def _conclude(app: Exqueue, out: Console) -> None:
+def _conclude(app: Exqueue, out: Console, victim: _Victim | None) -> None:
     counts = [app.queue(worker).counts() for worker in WORKERS]
     enqueued, completed, failed = (sum(getattr(c, name) for c in counts) for name in ("enqueued", "completed", "failed"))
     out.print(
         f"{enqueued} enqueued = {completed} completed + {failed} failed; nothing lost, all accounted for: {all(c.adds_up for c in counts)}"
     )
+    if victim:
+        out.print(
+            f"worker process {victim.pid} was killed while it ran ImportLedger({victim.arguments}): the job was recovered and ran again"
+        )
     out.print("\nThe failed job stays until a person acts:\n")
     made, _ = render.job_table(app.failed(), errors=True)
     out.print(made)

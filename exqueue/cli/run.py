@@ -29,7 +29,9 @@ def run(
 ) -> None:
     """Run the jobs of these workers until SIGTERM or Ctrl-C; a second one does not wait for running jobs."""
     obj: Context = context.obj
-    settings = obj.app().settings
+    app = obj.app()
+    app.queues()  # an embedded server may take its time to load; a wrong URL is told now
+    settings = app.settings
     settings = replace(settings, grace=settings.grace if grace is None else grace, lease=settings.lease if lease is None else lease)
     logs.configure(verbose or obj.verbose)
     Runner(settings, RunOptions(tuple(targets), parse_processes(processes or []), burst, verbose or obj.verbose)).run()

@@ -7,9 +7,9 @@ from typing import Final
 
 from exqueue.model.worker import WorkerSpec
 
-HEALTHY: Final = 5.0  # seconds a process must live for its end not to count as part of a crash storm
+HEALTHY: Final = 1.0  # seconds a process must live for its end not to count as part of a crash storm
 FIRST_PAUSE: Final = 0.1
-LONGEST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 5.0
 
 
 @dataclass(slots=True)

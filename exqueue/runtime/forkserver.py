@@ -6,6 +6,8 @@ It stands between runner and worker processes so that the runner never runs user
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import select
 import signal
@@ -89,6 +91,8 @@ class ForkServer:
         try:
             die_with_parent()
             self._line.close()
+            os.close(self._ended)
+            os.close(self._waker)
             code = self._work(slot, worker, queue)
         except BaseException:  # noqa: BLE001 (nothing may fall through into the server's loop)
             LOG.exception("worker process %s ends because of an error in exqueue", slot)
@@ -110,17 +114,24 @@ class ForkServer:
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if found is None:
                 return
+            # What its job has started goes with it. Before it is reaped: so long nobody else can have its pid.
+            with contextlib.suppress(OSError):
+                os.killpg(found.si_pid, signal.SIGKILL)
+            pid, status = os.waitpid(found.si_pid, 0)
             self._line.say({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
 
 
 def main() -> None:
     """`python -m exqueue.runtime.forkserver FD`: started by the runner only."""
     die_with_parent()
+    for stream in (sys.stdout, sys.stderr):  # what a job prints is seen at once, also in a file, also before a kill -9
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
     ForkServer(Line(socket.socket(fileno=int(sys.argv[1])))).serve()
 
 

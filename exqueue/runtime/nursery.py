@@ -62,7 +62,7 @@ class Nursery:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "exqueue.runtime.forkserver", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], start_new_session=True,
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self.line = Line(ours)
         self.line.say({"load": targets, "settings": asdict(settings), "runner": runner, "verbose": verbose})

@@ -66,7 +66,9 @@ class WorkerProcess:
                 case Claim() as claim:
                     pass
                 case Unregistered():
-                    LOG.warning("slot %s was closed by somebody who took this process for dead; it ends", post.slot)
+                    LOG.warning(
+                        "slot %s is closed: somebody took this process for dead, or the server was emptied; the process ends", post.slot
+                    )
                     return FENCED
                 case Empty() | None:
                     pass

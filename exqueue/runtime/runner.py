@@ -55,7 +55,7 @@ class Runner:
         self._settings = settings
         self._options = options
         timeout = min(5.0, settings.lease / 5)
-        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout))
+        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=timeout)
         self._store = Store(self._channel, settings.namespace)
         self._reader = Reader(self._channel, settings.namespace)
         self._recovery = Recovery(self._store, self._reader)

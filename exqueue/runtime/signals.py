@@ -22,7 +22,8 @@ class StopSignals:
         os.set_blocking(self._wake, False)
         os.set_blocking(self._waker, False)
         for number in STOP:
-            self._before[number] = signal.signal(number, self._count)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # ignored on purpose, as by nohup
+                self._before[number] = signal.signal(number, self._count)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         return self
 

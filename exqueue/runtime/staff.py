@@ -116,6 +116,8 @@ class Staff:
     def _on_lost(self, now: float) -> None:
         self._able = False
         self._nursery.close()
+        if not self.loaded:
+            raise ConfigError(f"importing the workers ended the process that did it, with status {self._nursery.process.returncode}")
         LOG.error("the fork server ended with status %s, and its worker processes with it; starting anew", self._nursery.process.returncode)
         for child in list(self.crew.children.values()):
             if child.pid and kill_and_wait(child.pid, child.start, 2.0):

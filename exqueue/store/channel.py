@@ -180,11 +180,14 @@ def _surely_unsent(error: Exception) -> bool:
     return isinstance(error, r.BusyLoadingError) or "connecting to" in said.lower() or said.startswith("Error 111")
 
 
-def open_channel(url: str, *, timeout: float = 5.0, patience: float) -> Channel:
-    """A channel to the server of a URL. `timeout`: seconds for one reply; it must be longer than any block in BLMOVE.
+def open_channel(url: str, *, timeout: float = 5.0, patience: float, start: float = 30.0) -> Channel:
+    """A channel to the server of a URL.
+
+    `timeout`: seconds for one reply; it must be longer than any block in BLMOVE. `start`: seconds that an embedded
+    server gets to start and load its data.
 
     Raises:
         ConfigError: the URL cannot be used.
     """
-    connect = connector(url, timeout)
+    connect = connector(url, timeout, start)
     return Channel(connect, where=safe_url(url), patience=patience, leave=connect.leave)

@@ -62,15 +62,15 @@ class Connector:
         return made
 
 
-def connector(url: str, timeout: float) -> Connector:
-    """How to connect to this URL. `timeout`: seconds for a connect, and for a reply.
+def connector(url: str, timeout: float, start: float = 30.0) -> Connector:
+    """How to connect to this URL. `timeout`: seconds for a connect, and for a reply; `start`: for an embedded server to start.
 
     Raises:
         ConfigError: the URL cannot be used.
     """
     scheme = url.partition(":")[0]
     if scheme == "embedded":
-        return _embedded(url, timeout)
+        return _embedded(url, timeout, start)
     if scheme not in SCHEMES:
         raise ConfigError(f"{safe_url(url)!r} is not a URL exqueue knows; use redis://HOST:PORT/DB, rediss://, unix:// or embedded:DIR")
     try:
@@ -81,11 +81,11 @@ def connector(url: str, timeout: float) -> Connector:
     return Connector(ConnectionPool.from_url(url, **_options(timeout)).make_connection)
 
 
-def _embedded(url: str, timeout: float) -> Connector:
+def _embedded(url: str, timeout: float, start: float) -> Connector:
     directory = url.partition(":")[2]
     if not directory or directory.startswith("//"):
         raise ConfigError(f"{safe_url(url)!r} names no directory; use embedded:DIR, for example embedded:.exqueue")
-    server = EmbeddedServer(Path(directory))
+    server = EmbeddedServer(Path(directory), patience=start)
     kind: Any = UnixDomainSocketConnection
 
     def make() -> Any:

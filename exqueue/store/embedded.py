@@ -122,8 +122,10 @@ class EmbeddedServer:
             if not held or _ask(self.socket, b"PING\r\n") is not None or self._running():
                 return None
             binary = _binary()
-            with self._pid_file.open("wb", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)  # nobody holds it for longer than a look: see _running
+            with self._pid_file.open("ab", buffering=0) as file:
+                if not _flock(file.fileno(), fcntl.LOCK_EX, 0):
+                    return None
+                file.truncate(0)  # the pid of an earlier server
                 self._process = process = self._spawn(binary, file.fileno())
                 # Dying here leaves no pid, but the server has inherited the lock: nobody starts a second one.
                 file.write(f"{process.pid} {_start_time(process.pid) or '-'}\n".encode())
@@ -164,7 +166,8 @@ class EmbeddedServer:
         return False
 
     def _prepare(self) -> None:
-        _make_private(self._directory)
+        with contextlib.suppress(FileExistsError):
+            self._directory.mkdir(0o700, parents=True)
         ignore = self._directory / ".gitignore"
         if not ignore.exists() or not ignore.stat().st_size:
             ignore.write_text("*\n")  # dying here may leave it empty; the next process writes it again
@@ -263,20 +266,11 @@ def _start_time(pid: int) -> str | None:
 def _last_words(log: Path, pid: int) -> str:
     """The last warning this process logged, or what it said before it could log, on one line."""
     lines = log.read_bytes()[-20_000:].decode("utf-8", "replace").split("\n")
-    warnings = [line.partition(" # ")[2] for line in lines if line.startswith(f"{pid}:")]
-    unlogged = [line for line in lines if line.strip()][-1:] if not any(warnings) else []
-    said = [line for line in (*unlogged, *warnings) if line.strip()] or ["it logged nothing"]
-    return one_line(said[-1].partition(": make a backup")[0])
-
-
-def _make_private(path: Path) -> None:
-    try:
-        path.mkdir(0o700, parents=True)
-    except FileExistsError:
-        if not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
-    else:
-        path.chmod(0o700)  # a umask can take rights from the owner, too
+    logged = [line.partition(" # ")[2] for line in lines if line.startswith(f"{pid}:")]
+    said = [line for line in lines if line.strip()][-1:]
+    words = [line for line in said if not line[0].isdigit()] if not any(logged) else logged
+    told = [line for line in words if line.strip() and not line.startswith("WARNING")]  # these are about the system
+    return one_line(told[-1].partition(": make a backup")[0]) if told else "it gave no reason"
 
 
 def _private_directory(directory: Path) -> Path:
@@ -284,7 +278,8 @@ def _private_directory(directory: Path) -> Path:
     name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:20]
     path = Path(tempfile.gettempdir()) / f"exqueue-{os.geteuid()}-{name}"
     try:
-        _make_private(path)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(0o700)
         found = path.lstat()
     except OSError as error:
         raise ConfigError(f"cannot make {str(path)!r} for a socket: {error.strerror}; set TMPDIR") from error

@@ -8,9 +8,10 @@
 -- list but never claimed did not run: it goes back uncounted.
 local pending, processing, runs, jobs, errors, failed, slots, graves, settled, beats, counters = unpack(KEYS)
 local slot, runner, beat, started, token, to, line = unpack(ARGV)
-if redis.call('HEXISTS', slots, slot) == 0 and redis.call('HEXISTS', graves, slot) == 0 then return {'gone'} end
-if beat ~= '' and (redis.call('HGET', beats, runner) or '') ~= beat then return {'alive'} end
 local held = redis.call('LRANGE', processing, 0, 99)
+-- Unknown slots may hold jobs, too: when the server was emptied under a process that was blocked in BLMOVE.
+if #held == 0 and redis.call('HEXISTS', slots, slot) == 0 and redis.call('HEXISTS', graves, slot) == 0 then return {'gone'} end
+if beat ~= '' and (redis.call('HGET', beats, runner) or '') ~= beat then return {'alive'} end
 for _, id in ipairs(held) do
   local owner = read_run(runs, id).token
   if string.sub(owner, 1, #slot + 1) == slot .. '/' and (id ~= started or owner ~= token) then return {'changed'} end
