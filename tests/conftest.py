@@ -1,0 +1,79 @@
+"""Servers to test against: fakeredis for speed, the embedded server and Redis for the truth."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fakeredis
+import pytest
+
+from exqueue.app import Exqueue
+from exqueue.model.settings import Settings
+from exqueue.store.channel import Channel
+from exqueue.store.connection import Connection, connector
+from exqueue.store.embedded import EmbeddedServer
+from exqueue.store.invariants import broken
+
+SERVERS = ["fake", "embedded", "redis"]
+
+
+@pytest.fixture(scope="session")
+def embedded_url() -> Iterator[str]:
+    """One embedded server for the session, stopped at its end."""
+    with tempfile.TemporaryDirectory(prefix="exq") as directory:
+        server = EmbeddedServer(Path(directory))
+        server.join()
+        server.ensure()
+        yield f"embedded:{directory}"
+        server.leave()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """One redis-server of this machine on a Unix socket, stopped by its pid."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server on PATH")
+    with tempfile.TemporaryDirectory(prefix="exq") as directory:
+        socket = f"{directory}/s"
+        arguments = ["--port", "0", "--unixsocket", socket, "--dir", directory, "--appendonly", "yes", "--save", ""]
+        process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL, start_new_session=True)
+        Channel(connector(f"unix://{socket}", 5), where="test", patience=20).ask([("PING",)])
+        yield f"unix://{socket}"
+        os.kill(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def fake_channel() -> Channel:
+    """A channel to a fakeredis server of its own."""
+    pool = fakeredis.FakeRedis(server=fakeredis.FakeServer()).connection_pool
+    connect: Callable[[], Connection] = pool.make_connection
+    return Channel(connect, where="fakeredis", patience=0)
+
+
+@pytest.fixture
+def channel(request: pytest.FixtureRequest) -> Channel:
+    """A channel to the server the test is run against: fakeredis, unless it asks for `@on_servers`."""
+    name = getattr(request, "param", "fake")
+    if name == "fake":
+        return fake_channel()
+    url = request.getfixturevalue(f"{name}_url")
+    return Channel(connector(url, 5), where=name, patience=5)
+
+
+on_servers = pytest.mark.parametrize("channel", SERVERS, indirect=True)
+
+
+@pytest.fixture
+def app(channel: Channel) -> Iterator[Exqueue]:
+    """An app in a namespace of its own; the invariants are checked when the test is over."""
+    app = Exqueue(settings=Settings(namespace=f"t{uuid.uuid4().hex[:12]}"), channel=channel)
+    yield app
+    assert broken(channel, app.settings.namespace) == []
+    app.close()

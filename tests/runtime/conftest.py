@@ -1,0 +1,46 @@
+"""The bench, on a server that other tests use too, or on one of its own that may be killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.rig import Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path, embedded_url: str) -> Iterator[Rig]:
+    rig = Rig(tmp_path, embedded_url)
+    yield rig
+    rig.close()
+
+
+class OwnServer:
+    """The embedded server of one test."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def pid(self) -> int:
+        return int((self.directory / "server.pid").read_text().split()[0])
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> OwnServer:
+    return OwnServer(tmp_path / "data")
+
+
+@pytest.fixture
+def own_rig(tmp_path: Path, own_server: OwnServer) -> Iterator[Rig]:
+    rig = Rig(tmp_path, f"embedded:{own_server.directory}")
+    rig.app.queues()  # starts it
+    yield rig
+    rig.close()

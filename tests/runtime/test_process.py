@@ -1,0 +1,84 @@
+"""The loop of a worker process, in this process: what it asks of Redis, and what it does when Redis does not answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from exqueue.app import Exqueue
+from exqueue.model.errors import StoreUnavailable
+from exqueue.model.job import Counts
+from exqueue.model.worker import Worker, call
+from exqueue.runtime.process import FENCED, Post, WorkerProcess
+from exqueue.store.channel import Channel
+from exqueue.store.scripts import Script
+from exqueue.store.steps import Store
+from tests.conftest import on_servers
+
+POST = Post("r.1", "r", "Last", "{}")
+
+
+class Last(Worker):
+    """Its last job asks the process to stop."""
+
+    def perform(self, last: bool) -> None:
+        if last:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Recording:
+    """A channel that notes the steps, and loses the reply of every n-th one after it was carried out."""
+
+    def __init__(self, channel: Channel, lose_every: int = 0) -> None:
+        self._channel = channel
+        self._lose_every = lose_every
+        self.steps: list[str] = []
+
+    def run(self, script: Script, keys: list[str], argv: list[Any]) -> list[Any]:
+        self.steps.append(script.name)
+        reply = self._channel.run(script, keys, argv)
+        if self._lose_every and len(self.steps) % self._lose_every == 0:
+            raise StoreUnavailable("the reply was lost", uncertain=True)
+        return reply
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def work(app: Exqueue, channel: Any) -> int:
+    return WorkerProcess(Store(channel, app.settings.namespace), POST, {}).run()
+
+
+@on_servers
+def test_under_load_one_step_settles_a_job_and_claims_the_next(app: Exqueue, handlers: None) -> None:
+    app.enqueue_many(Last, [call(False)] * 9 + [call(True)])
+    recording = Recording(app.channel)
+    assert work(app, recording) == 0
+    assert recording.steps == ["register", "claim", *["complete"] * 10]
+
+
+@on_servers
+def test_lost_replies_neither_lose_nor_repeat_a_job(app: Exqueue, handlers: None) -> None:
+    app.enqueue_many(Last, [call(False)] * 9 + [call(True)])
+    recording = Recording(app.channel, lose_every=3)
+    assert work(app, recording) == 0
+    assert app.queue(Last).counts() == Counts(enqueued=10, completed=10)
+    assert recording.steps.count("complete") == 10 + len(recording.steps) // 3
+
+
+def test_a_process_whose_slot_was_closed_ends_and_runs_nothing(app: Exqueue, handlers: None) -> None:
+    app.enqueue_many(Last, [call(True)])
+    app.store.register("Last", POST.slot, "{}", "r")
+    app.store.recover("Last", POST.slot, "r", "", ("", ""), None)
+    assert work(app, app.channel) == FENCED
+    assert app.queue(Last).counts() == Counts(pending=1, enqueued=1)

@@ -1,0 +1,101 @@
+"""Two runners on one queue: no job is run twice while both live; what one leaves, the other takes over."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+
+from exqueue.model.job import Counts
+from tests.runtime.rig import Rig
+
+pytestmark = pytest.mark.slow
+
+SAY = """
+class Say(Worker):
+    processes = 2
+    def perform(self, n):
+        say('begin', n)
+        if n == 0 and self.job.attempt == 1:
+            gate()
+        say('end', n)
+"""
+
+
+def test_no_job_runs_twice_while_both_live(rig: Rig) -> None:
+    rig.workers(SAY)
+    rig.open_gate()
+    rig.enqueue_many("Say", 300)
+    first, second = rig.start("--burst"), rig.start("--burst")
+    assert (first.wait(60), second.wait(60)) == (0, 0)
+    assert Counter(rig.said) == Counter(f"{word} {n}" for n in range(300) for word in ("begin", "end"))
+
+
+def test_on_the_same_host_the_other_takes_over_at_once(rig: Rig) -> None:
+    rig.workers(SAY)
+    rig.enqueue_many("Say", 1)
+    first = rig.start("--lease", "10000")
+    rig.until(lambda: rig.said == ["begin 0"])
+    rig.start("--lease", "10000", "--burst")
+    first.kill()
+    rig.until(lambda: rig.app.queue("Say").counts() == Counts(enqueued=1, completed=1))
+    assert rig.said == ["begin 0", "begin 0", "end 0"]
+
+
+def test_from_another_host_it_is_taken_over_after_the_lease(rig: Rig) -> None:
+    rig.workers(SAY)
+    rig.enqueue_many("Say", 1)
+    first = rig.start("--lease", "1", EXQUEUE_HOST_ID="elsewhere")
+    rig.until(lambda: rig.said == ["begin 0"])
+    rig.start("--lease", "1", "--burst")
+    first.kill()
+    rig.until(lambda: rig.app.queue("Say").counts() == Counts(enqueued=1, completed=1))
+    assert "left by a dead process on" in rig.log
+
+
+def test_from_another_host_nothing_is_taken_over_before_the_lease(rig: Rig) -> None:
+    rig.workers(SAY)
+    rig.enqueue_many("Say", 1)
+    first = rig.start(EXQUEUE_HOST_ID="elsewhere")
+    rig.until(lambda: rig.said == ["begin 0"])
+    first.kill()
+    rig.start("--lease", "10000")
+    rig.enqueue_many("Say", 2)  # these run; the one that is held elsewhere does not
+    rig.until(lambda: rig.app.queue("Say").counts().completed == 1)
+    assert Counter(rig.said) == Counter(["begin 0", "begin 0", "begin 1", "end 1"])
+    rig.open_gate()
+
+
+def test_the_result_of_a_frozen_host_is_refused_after_the_takeover(rig: Rig) -> None:
+    rig.workers(SAY.replace("processes = 2", "processes = 1"))
+    rig.enqueue_many("Say", 1)
+    first = rig.start("--lease", "1", EXQUEUE_HOST_ID="elsewhere")
+    rig.until(lambda: rig.said == ["begin 0"])
+    frozen = [first.pid, rig.worker_of("Say")]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    rig.start("--lease", "1")
+    rig.until(lambda: rig.said == ["begin 0", "begin 0", "end 0"])
+    rig.open_gate()
+    for pid in reversed(frozen):
+        os.kill(pid, signal.SIGCONT)
+    rig.until(lambda: "its result is dropped" in rig.log or "taken over by another runner" in rig.log)
+    assert rig.app.queue("Say").counts() == Counts(enqueued=1, completed=1)
+
+
+def test_on_the_same_host_a_frozen_process_is_killed_before_its_job_is_given_away(rig: Rig) -> None:
+    rig.workers(SAY.replace("processes = 2", "processes = 1"))
+    rig.enqueue_many("Say", 1)
+    first = rig.start("--lease", "1")
+    rig.until(lambda: rig.said == ["begin 0"])
+    frozen = [first.pid, rig.worker_of("Say")]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    rig.start("--lease", "1", "--burst").wait(60)
+    rig.open_gate()
+    os.kill(first.pid, signal.SIGCONT)
+    assert rig.said == ["begin 0", "begin 0", "end 0"]
+    rig.stop(first)
+    assert rig.said == ["begin 0", "begin 0", "end 0"]
