@@ -112,4 +112,4 @@ def print_job(record: JobRecord, out: Console) -> None:
     for error in record.errors:
         out.print()
         out.print(Text(f"attempt {error.attempt}, {error.reason}, {moment(error.when)}, {one_line(error.where)}", style="bold"))
-        out.print(Text(printable(error.traceback, keep_newlines=True) or one_line(f"{error.type}: {error.message}", 1000)))
+        out.print(Text(printable(error.traceback.rstrip(), keep_newlines=True) or one_line(f"{error.type}: {error.message}", 1000)))

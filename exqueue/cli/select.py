@@ -57,7 +57,7 @@ class Selection:
 
     def _jobs(self, app: Exqueue, place: Place) -> Jobs:
         since = None if self.since is None else parse_since(self.since, time.time())
-        return app.jobs(place, self.queue).filter(worker=self.worker, error=self.error, since=since, ids=self.ids or ())
+        return app.jobs(place, self.queue).filter(worker=self.worker, error=self.error, since=since, ids=self.ids)
 
 
 def parse_since(text: str, now: float) -> float:

@@ -42,7 +42,7 @@ class Enqueuer:
             check_name("job id", options.id)
             if len(calls) > 1:
                 raise ConfigError(f"one id ({options.id!r}) cannot stand for {len(calls)} jobs; leave out id=")
-        if not 0 <= options.delay < 10**10:
+        if not isinstance(options.delay, int | float) or not 0 <= options.delay < 10**10:
             raise ConfigError(f"delay is {options.delay!r}; it takes seconds from now on, 0 for at once")
         for call in calls:
             check_arguments(worker, call.args, call.kwargs)
@@ -50,4 +50,6 @@ class Enqueuer:
         jobs = [NewJob(options.id or new_id(), *codec.encode(worker, call, now, self._max_body)) for call in calls]
         queue = queue_of(worker)
         fresh = self._store.enqueue(queue, jobs, round(options.delay * 1000))
-        return [Job(self._store, self._reader, queue, job.id, new=new) for job, new in zip(jobs, fresh, strict=True)]
+        # An id made here cannot have been there before: if the step says so, it was its own reply that was lost.
+        made = options.id is None
+        return [Job(self._store, self._reader, queue, job.id, new=new or made) for job, new in zip(jobs, fresh, strict=True)]

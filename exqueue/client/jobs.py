@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import Final, overload
 
 from exqueue.model.errors import JobNotFound, NotPossible
 from exqueue.model.job import Counts, ErrorInfo, JobRecord
@@ -97,7 +97,7 @@ class Filter:
     worker: str | None = None
     error: str | None = None
     since: int | None = None
-    ids: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
 
     def takes(self, record: JobRecord, error: ErrorInfo | None) -> bool:
         """Whether this job is meant."""
@@ -105,7 +105,7 @@ class Filter:
             return False
         if self.since is not None and (record.when or record.header.at) < self.since:
             return False
-        if self.ids and not any(record.id.startswith(beginning) for beginning in self.ids):
+        if self.ids is not None and not any(beginning and record.id.startswith(beginning) for beginning in self.ids):
             return False
         return self.error is None or (error is not None and self.error in f"{error.type}: {error.message}")
 
@@ -113,20 +113,19 @@ class Filter:
 class Jobs:
     """The jobs of one place, in one or several queues: read from Redis page by page each time it is asked."""
 
-    def __init__(self, store: Store, reader: Reader, place: Place, queues: Sequence[str], filter_: Filter | None = None) -> None:
+    def __init__(self, store: Store, reader: Reader, place: Place, queues: Sequence[str], filters: tuple[Filter, ...] = ()) -> None:
         self._store = store
         self._reader = reader
         self._place = place
         self._queues = queues
-        self._filter = filter_ or Filter()
+        self._filters = filters
 
-    def filter(self, *, worker: str | None = None, error: str | None = None, since: float | None = None, ids: Sequence[str] = ()) -> Jobs:
-        """Only some of them; see `Filter`. `since`: seconds since 1970."""
-        narrowed = replace(
-            self._filter, worker=worker or self._filter.worker, error=error or self._filter.error,
-            since=self._filter.since if since is None else int(since * 1000), ids=tuple(ids) or self._filter.ids,
-        )  # fmt: skip
-        return Jobs(self._store, self._reader, self._place, self._queues, narrowed)
+    def filter(
+        self, *, worker: str | None = None, error: str | None = None, since: float | None = None, ids: Sequence[str] | None = None
+    ) -> Jobs:
+        """Only some of them; see `Filter`. `since`: seconds since 1970. Filters of filters only narrow."""
+        more = Filter(worker, error, None if since is None else int(since * 1000), None if ids is None else tuple(ids))
+        return Jobs(self._store, self._reader, self._place, self._queues, (*self._filters, more))
 
     def __iter__(self) -> Iterator[Job]:
         for queue in self._queues:
@@ -137,21 +136,27 @@ class Jobs:
                     yield Job(self._store, self._reader, queue, record.id, seen=record)
 
     def _wanted(self, queue: str, page: list[JobRecord]) -> Iterator[JobRecord]:
-        asks = self._filter.error is not None or self._place is Place.FAILED
+        asks = self._place is Place.FAILED or any(one.error is not None for one in self._filters)
         errors = self._reader.last_errors(queue, [record.id for record in page]) if asks else [None] * len(page)
         for record, error in zip(page, errors, strict=True):
-            if self._filter.takes(record, error):
+            if all(one.takes(record, error) for one in self._filters):
                 yield replace(record, errors=(error,) if error else ())
 
     def __len__(self) -> int:
-        if self._filter == Filter():
+        if all(one == Filter() for one in self._filters):
             return sum(getattr(self._reader.counts(queue), self._place.value) for queue in self._queues)
         return sum(1 for _ in self)
 
     def __bool__(self) -> bool:
         return next(iter(self), None) is not None
 
-    def __getitem__(self, index: int) -> Job:
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Job]: ...
+    def __getitem__(self, index: int | slice) -> Job | list[Job]:
+        if isinstance(index, slice):
+            return list(self)[index]
         if index < 0:
             index += len(self)
         found = next(islice(iter(self), index, None), None) if index >= 0 else None

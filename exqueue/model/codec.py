@@ -66,6 +66,8 @@ def decode(header: Header, body: bytes, known: dict[str, type[Worker]]) -> tuple
     content = _unpickle(header, body)
     if worker is None:
         worker, content = content[0], content[1:]
+        if not (isinstance(worker, type) and issubclass(worker, Worker)):
+            raise CannotLoad("bad_body", "what travels in its body is not a worker; delete it, or enqueue it again")
     return worker, Call(*content)
 
 
@@ -79,7 +81,7 @@ def _unpickle(header: Header, body: bytes) -> tuple[Any, ...]:
             f"written by Python {header.python}, cloudpickle {header.cloudpickle}; deploy what is missing, then requeue it"
         ) from error  # fmt: skip
     fits = isinstance(content, tuple) and len(content) == parts
-    if not (fits and isinstance(content[-2], tuple) and isinstance(content[-1], dict)):
+    if not (fits and type(content[-2]) is tuple and type(content[-1]) is dict and all(type(name) is str for name in content[-1])):
         raise CannotLoad("bad_body", "its body holds something else than a call; delete it, or enqueue it again")
     return tuple(content)
 

@@ -12,7 +12,7 @@ def make_id(now_us: int, chance: int) -> str:
     """Thirteen hex digits of `now_us` (µs since 1970), then eleven of `chance` (44 random bits).
 
     >>> make_id(1_763_882_000_123_456, 7)
-    '6443f24d2e5c000000000007'
+    '6443dc80b064000000000007'
     """
     return f"{now_us:013x}{chance & 0xFFFFFFFFFFF:011x}"
 

@@ -83,7 +83,7 @@ class Run:
     def decode(raw: bytes | None) -> Run:
         """Never raises: what is not a run reads as one that never was."""
         parts = (raw or b"").decode("utf-8", "replace").split(" ", 4)
-        if len(parts) != 5 or not all(part.isascii() and part.isdigit() for part in parts[:4]):
+        if len(parts) != 5 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts[:4]):
             return Run()
         attempt, failures, crashes, since = (int(part) for part in parts[:4])
         return Run(attempt, failures, crashes, since, "" if parts[4] == "-" else parts[4])

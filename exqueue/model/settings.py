@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exqueue.model.errors import ConfigError
+from exqueue.model.text import one_line
 from exqueue.model.worker import check_name
 
 
@@ -79,15 +80,18 @@ def _pyproject(directory: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("exqueue", {})
+        tool = tomllib.loads(path.read_text("utf-8")).get("tool", {})
+        table = tool.get("exqueue", {}) if isinstance(tool, dict) else None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    return table if isinstance(table, dict) else {}
+        raise ConfigError(f"{path} cannot be read: {one_line(str(error))}") from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: [tool.exqueue] must be a table of settings")
+    return table
 
 
 def _convert(name: str, value: Any, source: str) -> Any:
     kind: Any = type(next(field.default for field in fields(Settings) if field.name == name))
     try:
         return kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{source}: {name} is {value!r}; it takes a number") from None

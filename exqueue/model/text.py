@@ -5,13 +5,18 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import itertools
 import pathlib
+import unicodedata
 import uuid
-from typing import Final
+import zoneinfo
+from typing import Any, Final
 
-_PLAIN: Final = (int, float, complex, bool, type(None), datetime.datetime, datetime.date, datetime.time,
-                 datetime.timedelta, decimal.Decimal, uuid.UUID, pathlib.PurePath)  # fmt: skip
-_HIDDEN: Final = frozenset(range(0x202A, 0x202F)) | frozenset(range(0x2066, 0x206A)) | {0x2028, 0x2029, 0x200E, 0x200F, 0xFEFF}
+_PLAIN: Final = frozenset({int, float, complex, bool, type(None), datetime.date, datetime.timedelta, decimal.Decimal, uuid.UUID,
+                           pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath})  # fmt: skip
+_ZONES: Final = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format, surrogate, line and paragraph separator
+_JOINERS: Final = "\u200c\u200d"  # needed by some scripts, and in emoji; they hide nothing
 
 
 def printable(text: str | bytes, *, keep_newlines: bool = False) -> str:
@@ -28,14 +33,10 @@ def printable(text: str | bytes, *, keep_newlines: bool = False) -> str:
 
 
 def _escape(char: str, keep_newlines: bool) -> str:
-    code = ord(char)
-    if keep_newlines and char == "\n":
+    if unicodedata.category(char) not in _UNSAFE or char in _JOINERS or (keep_newlines and char == "\n"):
         return char
-    if code < 0x20 or 0x7F <= code < 0xA0:
-        return f"\\x{code:02x}"
-    if code in _HIDDEN or 0xD800 <= code < 0xE000:
-        return f"\\u{code:04x}"
-    return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def one_line(text: str, limit: int = 300) -> str:
@@ -57,20 +58,20 @@ def summary(args: tuple[object, ...], kwargs: dict[str, object], limit: int = 20
     return shorten(", ".join(parts), limit)
 
 
-def _brief(value: object, depth: int) -> str:
+def _brief(value: Any, depth: int) -> str:
     kind = type(value)
     if kind is str or kind is bytes:
-        return repr(value[:60]) + ("…" if len(value) > 60 else "")  # type: ignore[index, arg-type]
-    if kind is int and value.bit_length() > 256:  # type: ignore[attr-defined]
-        return f"<int of {value.bit_length()} bits>"  # type: ignore[attr-defined]
-    if kind in _PLAIN or isinstance(value, pathlib.PurePath):
+        return repr(value[:60]) + ("…" if len(value) > 60 else "")
+    if kind is int and value.bit_length() > 256:
+        return f"<int of {value.bit_length()} bits>"
+    if kind in _PLAIN or (kind in (datetime.datetime, datetime.time) and type(value.tzinfo) in _ZONES):
         return shorten(repr(value), 80)
-    if isinstance(value, enum.Enum):
-        return f"{kind.__name__}.{value.name}"
+    if issubclass(kind, enum.Enum):
+        return f"{kind.__name__}.{object.__getattribute__(value, '_name_')}"
     if kind in (list, tuple, set, frozenset) and depth:
-        return _brief_items(kind.__name__, list(value)[:5], len(value), depth)  # type: ignore[call-overload, arg-type]
+        return _brief_items(kind.__name__, list(itertools.islice(value, 5)), len(value), depth)
     if kind is dict and depth:
-        return _brief_dict(value, depth)  # type: ignore[arg-type]
+        return _brief_dict(value, depth)
     return f"<{kind.__module__}.{kind.__qualname__}>"
 
 
@@ -83,7 +84,7 @@ def _brief_items(kind: str, items: list[object], total: int, depth: int) -> str:
 
 
 def _brief_dict(value: dict[object, object], depth: int) -> str:
-    shown = [f"{_brief(key, 0)}: {_brief(value[key], depth - 1)}" for key in list(value)[:5]]
+    shown = [f"{_brief(key, 0)}: {_brief(item, depth - 1)}" for key, item in itertools.islice(value.items(), 5)]
     return "{" + ", ".join(shown) + (", …}" if len(value) > 5 else "}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, ParamSpec, Protocol
@@ -157,8 +158,7 @@ def policy_of(worker: type[Worker]) -> Policy:
 
 @functools.lru_cache(maxsize=1024)
 def _signature(perform: Callable[..., object]) -> inspect.Signature:
-    signature = inspect.signature(perform)
-    return signature.replace(parameters=list(signature.parameters.values())[1:])
+    return inspect.signature(types.MethodType(perform, object()))  # as bound: without self, whatever it is called
 
 
 def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

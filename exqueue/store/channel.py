@@ -15,6 +15,7 @@ from redis import exceptions as r
 from exqueue.model.errors import StoreCorrupt, StoreError, StoreRefused, StoreUnavailable
 from exqueue.model.text import one_line
 from exqueue.store.connection import Connection, connector, safe_url
+from exqueue.store.keys import KINDS
 from exqueue.store.scripts import Script
 
 Command = tuple[Any, ...]
@@ -56,7 +57,7 @@ class Channel:
         """Run one step and return its reply, whose first element is one of the words its header promises."""
         reply = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
         if isinstance(reply, r.ResponseError):
-            raise self._corrupt(keys, reply) if _code(reply) == "WRONGTYPE" else self._translate(reply)
+            raise self._corrupt(script, keys, reply) if _code(reply) == "WRONGTYPE" else self._translate(reply)
         if not isinstance(reply, list) or reply[0] not in script.replies:
             raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
         return reply
@@ -104,7 +105,11 @@ class Channel:
             connection = self._idle.pop()
         except IndexError:
             connection = self._connect()
-        yield connection  # on an error it is not put back: what is still on its way must not be taken for an answer
+        try:
+            yield connection
+        except BaseException:  # what is still on its way must not be taken for the answer to something else
+            connection.disconnect()
+            raise
         self._idle.append(connection)
 
     def _patiently(self, action: Callable[[Connection], Any]) -> Any:
@@ -115,6 +120,9 @@ class Channel:
                     return action(connection)
             except r.AuthenticationError as error:
                 raise self._translate(error) from error
+            except StoreUnavailable:  # an embedded server that does not come up; it may have been killed while starting
+                if time.monotonic() + pause > deadline:
+                    raise
             except _TRANSIENT as error:
                 self._hang_up()  # a restarted server has closed the others too
                 uncertain = uncertain or not _surely_unsent(error)
@@ -130,10 +138,9 @@ class Channel:
         for _ in commands:
             try:
                 replies.append(connection.read_response())
-            except r.BusyLoadingError:
-                connection.disconnect()
-                raise
             except r.ResponseError as error:
+                if _code(error) == "BUSY":
+                    raise r.ConnectionError(str(error)) from error
                 replies.append(error)
         return replies
 
@@ -141,9 +148,7 @@ class Channel:
         command = ("EVALSHA", script.sha, len(keys), *keys, *argv)
         reply = self._exchange(connection, [command])[0]
         if isinstance(reply, r.NoScriptError):
-            reply = self._exchange(connection, [("SCRIPT", "LOAD", script.source), command])[1]
-        if isinstance(reply, r.ResponseError) and _code(reply) == "BUSY":
-            raise r.ConnectionError(str(reply))
+            reply = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
         return reply
 
     def _or_raise(self, reply: Any) -> Any:
@@ -151,9 +156,10 @@ class Channel:
             raise self._translate(reply) from reply
         return reply
 
-    def _corrupt(self, keys: list[str], error: r.ResponseError) -> StoreError:
-        types = self.ask([("TYPE", key) for key in keys])
-        held = ", ".join(f"{one_line(key)} is a {kind.decode()}" for key, kind in zip(keys, types, strict=True) if kind != b"none")
+    def _corrupt(self, script: Script, keys: list[str], error: r.ResponseError) -> StoreError:
+        found = zip(keys, script.keys, self.ask([("TYPE", key) for key in keys]), strict=True)
+        wrong = [(key, kind.decode()) for key, name, kind in found if kind not in (b"none", KINDS[name].encode())]
+        held = ", ".join(f"{one_line(key)} is a {kind}" for key, kind in wrong)
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
 
     def _translate(self, error: r.RedisError) -> StoreError:

@@ -7,6 +7,7 @@ job; so its retries are off, and `exqueue.store.channel` repeats only steps that
 from __future__ import annotations
 
 import atexit
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,6 +22,12 @@ from exqueue.model.text import one_line
 from exqueue.store.embedded import EmbeddedServer
 
 SCHEMES: Final = ("redis", "rediss", "unix", "embedded")
+
+_FROM_URL: Final = frozenset({"host", "port", "path", "db", "username", "password", "connection_class", "client_name"})
+_NOT_FROM_URL: Final = frozenset({
+    "decode_responses", "protocol", "retry_on_timeout", "retry_on_error", "health_check_interval", "socket_timeout",
+    "socket_connect_timeout", "socket_keepalive", "max_connections", "timeout",
+})  # fmt: skip
 
 
 class Connection(Protocol):
@@ -43,10 +50,11 @@ class Connection(Protocol):
 
 
 def safe_url(url: str) -> str:
-    """The URL without its password, on one line."""
-    head, at, tail = url.rpartition("@")
-    scheme = head.partition("://")[0]
-    return one_line(f"{scheme}://***@{tail}" if at else url)
+    """The URL without its password, on one line; whatever form it has, what could be a password is left out."""
+    scheme = re.match(r"[a-z][a-z0-9+]*:(//)?", url)
+    _, at, after = url.rpartition("@")
+    shown = f"{scheme[0] if scheme and '@' not in scheme[0] else ''}***@{after}" if at else url
+    return one_line(re.sub(r"(?i)([?&][^=&]*(?:password|username)=)[^&]*", r"\1***", shown))
 
 
 class Connector:
@@ -71,14 +79,32 @@ def connector(url: str, timeout: float, start: float = 30.0) -> Connector:
     scheme = url.partition(":")[0]
     if scheme == "embedded":
         return _embedded(url, timeout, start)
-    if scheme not in SCHEMES:
+    if scheme not in SCHEMES or not url.startswith(f"{scheme}://"):
         raise ConfigError(f"{safe_url(url)!r} is not a URL exqueue knows; use redis://HOST:PORT/DB, rediss://, unix:// or embedded:DIR")
+    pool = ConnectionPool(**{**_parsed(url), **_options(timeout)})
+    return Connector(pool.make_connection)
+
+
+def _parsed(url: str) -> dict[str, Any]:
+    """What the URL says of server, user, database and certificates. How we talk is not for the URL to say."""
+    unusable = ConfigError(
+        f"the URL {safe_url(url)!r} cannot be used; write redis://USER:PASSWORD@HOST:PORT/DB or unix:///PATH?db=DB, "
+        "and percent-encode special characters in the password"
+    )
     try:
-        parse_url(url)  # type: ignore[no-untyped-call]
-        urlsplit(url).port  # noqa: B018 (raises on a port that is none)
-    except ValueError as error:
-        raise ConfigError(f"the URL {safe_url(url)!r} cannot be used: {one_line(str(error))}") from None
-    return Connector(ConnectionPool.from_url(url, **_options(timeout)).make_connection)
+        said: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise unusable from None
+    database = parts.path.strip("/")
+    if (parts.scheme == "unix" and not parts.path) or (parts.scheme != "unix" and database and not database.isdecimal()) or port == 0:
+        raise unusable
+    known = {name: value for name, value in said.items() if name in _FROM_URL or name.startswith("ssl_")}
+    unknown = sorted(said.keys() - known.keys() - _NOT_FROM_URL)
+    if unknown:
+        raise ConfigError(f"the URL {safe_url(url)!r} has an option {one_line(unknown[0])!r} that exqueue does not know")
+    return known
 
 
 def _embedded(url: str, timeout: float, start: float) -> Connector:

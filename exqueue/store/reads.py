@@ -39,10 +39,11 @@ class SlotInfo:
         """Never raises: what cannot be read is a slot of an unknown runner, which its lease will tell."""
         try:
             data = json.loads(raw)
-            typed = {name: type(default)(data[name]) for name, default in _SLOT_DEFAULTS.items()}
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, RecursionError):
+            data = None
+        if not isinstance(data, dict) or not all(type(data.get(name)) is type(value) for name, value in _SLOT_DEFAULTS.items()):
             return SlotInfo(slot)
-        return SlotInfo(slot, **typed)
+        return SlotInfo(slot, **{name: data[name] for name in _SLOT_DEFAULTS})
 
 
 _SLOT_DEFAULTS: Final[dict[str, Any]] = {
@@ -108,7 +109,7 @@ class Reader:
         if score:
             ask.append(("ZMSCORE", keys[score], *raw))
         headers, runs, *scores = self._channel.ask(ask)
-        whens = [int(float(value or 0)) for value in scores[0]] if scores else [0] * len(raw)
+        whens = [_moment(value) for value in scores[0]] if scores else [0] * len(raw)
         return [
             JobRecord(job_id, queue, place, Header.decode(header), Run.decode(run), when)
             for job_id, header, run, when in zip(ids, headers, runs, whens, strict=True)
@@ -149,7 +150,7 @@ class Reader:
         else:
             place = Place.PROCESSING if state.token else Place.PENDING
         history = tuple(ErrorInfo.decode(line) for line in (errors or b"").split(b"\n") if line)
-        when = int(float(failed or due or 0))
+        when = _moment(failed or due)
         return JobRecord(job_id, queue, place, Header.decode(header), state, when, history)
 
     def last_errors(self, queue: str, ids: Sequence[str]) -> list[ErrorInfo | None]:
@@ -172,6 +173,11 @@ class Reader:
         """What INFO says of the server."""
         lines = self._channel.ask([("INFO", "server")])[0].decode("utf-8", "replace").splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def _moment(score: bytes | None) -> int:
+    """A time in ms from a score; somebody else may have put infinity there."""
+    return int(max(-1e17, min(1e17, float(score or 0))))
 
 
 def _pairs(flat: Any) -> list[tuple[bytes, bytes]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from exqueue.model import policy as verdicts
+from exqueue.model.ids import new_id
 from exqueue.model.job import Claim, Header, Run
 from exqueue.model.lifecycle import Place
 from exqueue.store.channel import Channel
@@ -165,7 +166,7 @@ class Store:
 
     def _each(self, step: str, queue: str, ids: Sequence[str]) -> int:
         chunks = [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
-        return sum(self._run(step, queue, rest=chunk)[1] for chunk in chunks)
+        return sum(self._run(step, queue, rest=chunk, request=new_id())[1] for chunk in chunks)
 
     def _run(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
         loaded = script(step)
@@ -174,7 +175,12 @@ class Store:
 
 def raw_id(job_id: str) -> str | bytes:
     """An id as it is sent. Ids of ours are ASCII; one that somebody else put there may be any bytes."""
-    return job_id if job_id.isascii() else job_id.encode("utf-8", "surrogateescape")
+    if job_id.isascii():
+        return job_id
+    try:
+        return job_id.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate that no bytes of Redis ever decode to: it names nothing
+        return job_id.encode("utf-8", "surrogatepass")
 
 
 def text_id(raw: bytes) -> str:
@@ -183,7 +189,7 @@ def text_id(raw: bytes) -> str:
 
 
 def _ms(seconds: float) -> int:
-    return min(round(seconds * 1000), 10**15)
+    return round(min(seconds * 1000, 1e15))
 
 
 def _claimed(queue: str, reply: list[Any]) -> Claim | Empty:

@@ -53,7 +53,10 @@ local function add_error(errors, id, line)
   if line == '' then return end
   local all = redis.call('HGET', errors, id)
   all = all and (all .. '\n' .. line) or line
-  if #all > 262144 then all = string.sub(all, (string.find(all, '\n', #all - 262144, true) or 0) + 1) end
+  if #all > 262144 then
+    local cut = string.find(all, '\n', #all - 262144, true)
+    all = cut and string.sub(all, cut + 1) or line
+  end
   redis.call('HSET', errors, id, all)
 end
 

@@ -13,7 +13,7 @@ local function claim(pending, processing, runs, jobs, bodies, counters, slot, to
     local mine = string.sub(run.token, 1, #slot + 1) == slot .. '/'
     if run.token == '-' then
       redis.call('LPOP', processing) -- for a full server, see _settle.lua
-      redis.call('RPUSH', processing, id)
+      redis.call('LPUSH', processing, id)
       run.attempt, run.since, run.token, mine = run.attempt + 1, now_ms(), token, true
       write_run(runs, id, run)
       if redis.call('HSETNX', jobs, id, '{"seq":0,"adopted":true}') == 1 then

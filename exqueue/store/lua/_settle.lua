@@ -8,8 +8,8 @@ local function standing(runs, settled, slot, id, token)
   return 'stale'
 end
 
--- LPOP comes before any other write: it is allowed on a full server, and so is then the rest of the script.
+-- LREM comes before any other write: it is allowed on a full server, and so is then the rest of the script.
 local function leave(processing, settled, slot, id, token)
-  if redis.call('LPOP', processing) ~= id then redis.call('LREM', processing, 0, id) end
+  redis.call('LREM', processing, 1, id)
   redis.call('HSET', settled, slot, token)
 end

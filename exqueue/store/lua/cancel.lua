@@ -1,10 +1,14 @@
 -- cancel: remove jobs that have not begun, on the word of a person
--- keys: pending delayed jobs bodies runs errors counters recent older
--- argv: id for each of up to 100 jobs
+-- keys: pending delayed jobs bodies runs errors counters recent older settled
+-- argv: request then id for each of up to 100 jobs
+-- uses: person
 -- moves: pending -> none, delayed -> none
 -- replies: cancelled, how many, and the positions of those that are neither pending nor delayed
-local pending, delayed, jobs, bodies, runs, errors, counters, recent, older = unpack(KEYS)
-local reply = {'cancelled', 0}
+local pending, delayed, jobs, bodies, runs, errors, counters, recent, older, settled = unpack(KEYS)
+local request = table.remove(ARGV, 1)
+local reply = answered(settled, request)
+if reply then return reply end
+reply = {'cancelled', 0}
 for i, id in ipairs(ARGV) do
   if redis.call('ZREM', delayed, id) == 1 or redis.call('LREM', pending, 1, id) == 1 then
     forget(jobs, bodies, runs, errors, counters, recent, older, id, 'deleted')
@@ -13,4 +17,4 @@ for i, id in ipairs(ARGV) do
     reply[#reply + 1] = i - 1
   end
 end
-return reply
+return answer(settled, request, reply)

@@ -12,4 +12,4 @@ for _, id in ipairs(due) do
   redis.call('RPUSH', pending, id)
 end
 local nearest = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
-return {'promoted', #due, nearest and string.format('%d', math.max(0, nearest - now)) or ''}
+return {'promoted', #due, nearest and string.format('%d', math.max(0, math.min(nearest - now, 1e15))) or ''}

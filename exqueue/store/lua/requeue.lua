@@ -1,10 +1,14 @@
 -- requeue: run failed jobs again, with all their retries, at the end of the line; the history stays
--- keys: failed pending jobs runs counters
--- argv: id for each of up to 100 jobs
+-- keys: failed pending jobs runs counters settled
+-- argv: request then id for each of up to 100 jobs
+-- uses: person
 -- moves: failed -> pending
 -- replies: requeued, how many, and the positions of those that are not in failed
-local failed, pending, jobs, runs, counters = unpack(KEYS)
-local reply = {'requeued', 0}
+local failed, pending, jobs, runs, counters, settled = unpack(KEYS)
+local request = table.remove(ARGV, 1)
+local reply = answered(settled, request)
+if reply then return reply end
+reply = {'requeued', 0}
 for i, id in ipairs(ARGV) do
   if redis.call('ZREM', failed, id) == 1 then
     local run = read_run(runs, id)
@@ -17,4 +21,4 @@ for i, id in ipairs(ARGV) do
     reply[#reply + 1] = i - 1
   end
 end
-return reply
+return answer(settled, request, reply)
