@@ -1,0 +1,107 @@
+"""Flag, then environment, then pyproject.toml, then default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exqueue.model.errors import ConfigError
+from exqueue.model.settings import Settings, Sourced, load
+
+DEFAULTS = dict.fromkeys(Settings.__slots__, "default")
+
+
+def project(directory: Path, toml: str) -> Path:
+    (directory / "pyproject.toml").write_text(toml)
+    return directory
+
+
+def refused(flags: dict[str, Any], environment: dict[str, str], directory: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(flags, environment, directory)
+    return str(caught.value)
+
+
+def test_without_any_source_all_is_default(tmp_path: Path) -> None:
+    assert load({}, {}, tmp_path) == Sourced(Settings(), DEFAULTS)
+
+
+def test_each_source_goes_before_the_next(tmp_path: Path) -> None:
+    project(tmp_path, '[tool.exqueue]\nurl = "redis://file"\nnamespace = "file"\nlease = 7\n')
+    environment = {"EXQUEUE_NAMESPACE": "environment", "EXQUEUE_LEASE": "8", "OTHER": "x"}
+    assert load({"lease": 9, "url": None}, environment, tmp_path) == Sourced(
+        Settings(url="redis://file", namespace="environment", lease=9.0),
+        DEFAULTS | {"url": "pyproject.toml", "namespace": "EXQUEUE_NAMESPACE", "lease": "flag"},
+    )
+
+
+def test_every_setting_can_come_from_the_environment(tmp_path: Path) -> None:
+    environment = {
+        "EXQUEUE_URL": "redis://h", "EXQUEUE_NAMESPACE": "n", "EXQUEUE_LEASE": "1.5", "EXQUEUE_GRACE": "0", "EXQUEUE_PATIENCE": "2",
+        "EXQUEUE_MAX_BODY": "10",
+    }  # fmt: skip
+    assert load({}, environment, tmp_path).settings == Settings("redis://h", "n", 1.5, 0.0, 2.0, 10)
+
+
+def test_a_variable_that_is_empty_is_not_set(tmp_path: Path) -> None:
+    assert load({}, {"EXQUEUE_URL": ""}, tmp_path) == Sourced(Settings(), DEFAULTS)
+
+
+@pytest.mark.parametrize("toml", ["", "[tool]\n", "[tool.other]\nurl = 'x'\n", "[project]\nname = 'x'\n"])
+def test_a_project_that_says_nothing_of_exqueue_changes_nothing(tmp_path: Path, toml: str) -> None:
+    assert load({}, {}, project(tmp_path, toml)) == Sourced(Settings(), DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "message"),
+    [
+        ({"lease": "soon"}, {}, "flag: lease is 'soon'; it takes a number"),
+        ({}, {"EXQUEUE_LEASE": "soon"}, "EXQUEUE_LEASE: lease is 'soon'; it takes a number"),
+        ({}, {"EXQUEUE_MAX_BODY": "1.5"}, "EXQUEUE_MAX_BODY: max_body is '1.5'; it takes a number"),
+        ({}, {"EXQUEUE_MAX_BODY": "inf"}, "EXQUEUE_MAX_BODY: max_body is 'inf'; it takes a number"),
+        ({"lease": 0.4}, {}, "lease is 0.4; it takes a number from 0.5"),
+        ({"lease": float("nan")}, {}, "lease is nan; it takes a number from 0.5"),
+        ({"grace": -1}, {}, "grace is -1.0; it takes a number from 0"),
+        ({"patience": -1}, {}, "patience is -1.0; it takes a number from 0"),
+        ({"max_body": 0}, {}, "max_body is 0; it takes a number from 1"),
+        ({"namespace": "a b"}, {}, "namespace 'a b' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
+        ({"namespace": "{q}"}, {}, "namespace '{q}' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
+        ({"namespace": ""}, {}, "namespace '' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_named_with_its_source(
+    tmp_path: Path, flags: dict[str, Any], environment: dict[str, str], message: str
+) -> None:
+    assert refused(flags, environment, tmp_path) == message
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("x = ", "pyproject.toml cannot be read"),
+        ("\x00", "pyproject.toml cannot be read"),
+        ("[tool.exqueue]\nfoo = 1", "[tool.exqueue]: unknown setting 'foo'; known are url, namespace"),
+        ("[tool.exqueue]\nlease = 'soon'", "pyproject.toml: lease is 'soon'; it takes a number"),
+        ("[tool.exqueue]\nlease = []", "pyproject.toml: lease is []; it takes a number"),
+        ("[tool.exqueue]\nmax_body = nan", "pyproject.toml: max_body is nan; it takes a number"),
+        ("[tool.exqueue]\nmax_body = inf", "pyproject.toml: max_body is inf; it takes a number"),
+        ("[tool.exqueue]\nnamespace = 5\nlease = 0", "lease is 0.0; it takes a number from 0.5"),
+        ("tool = 1", "[tool.exqueue] must be a table of settings"),
+        ("[tool]\nexqueue = 1", "[tool.exqueue] must be a table of settings"),
+    ],
+)
+def test_a_project_file_that_makes_no_sense_gives_one_line(tmp_path: Path, toml: str, message: str) -> None:
+    said = refused({}, {}, project(tmp_path, toml))
+    assert (message in said, "\n" in said) == (True, False)
+
+
+def test_a_project_file_that_is_not_utf_8_gives_one_line(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(b"\xff")
+    assert "pyproject.toml cannot be read" in refused({}, {}, tmp_path)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Settings().lease = 1.0  # type: ignore[misc]

@@ -1,0 +1,177 @@
+"""Every step of a job's life, each with a queue in which it has something to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from exqueue.model.policy import Fail, Recover
+from tests.store.kit import CRASH, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
+
+Act = Callable[[], object]
+
+
+def _enqueue(bench: Bench) -> Act:
+    bench.put("a")
+    return lambda: bench.put("b", "c")
+
+
+def _enqueue_later(bench: Bench) -> Act:
+    bench.put("a")
+    return lambda: bench.put("b", delay_ms=60_000)
+
+
+def _promote(bench: Bench) -> Act:
+    bench.put("c", "a", delay_ms=60_000)
+    bench.put("b")
+    bench.make_due("a", "c")
+    return lambda: bench.store.promote("q")
+
+
+def _claim(bench: Bench) -> Act:
+    bench.put("a", "b")
+    bench.open("s")
+    return lambda: bench.store.claim("q", "s", "s/x")
+
+
+def _claim_held(bench: Bench) -> Act:
+    bench.put("a", "b")
+    bench.open("s")
+    bench.move("s")
+    return lambda: bench.store.claim("q", "s", "s/x")
+
+
+def _claim_of_two_held(bench: Bench) -> Act:
+    bench.put("a", "b")
+    bench.open("s")
+    bench.move("s")
+    bench.move("s")
+    return lambda: bench.store.claim("q", "s", "s/x")
+
+
+def _claim_foreign(bench: Bench) -> Act:
+    bench.open("s")
+    bench.put("b")
+    bench.ask("LPUSH", bench.keys["pending"], "foreign")
+    return lambda: bench.store.claim("q", "s", "s/x")
+
+
+def _complete(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.complete(claim)
+
+
+def _complete_and_claim(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.complete(claim, "s/next")
+
+
+def _complete_the_last(bench: Bench) -> Act:
+    claim = bench.start("a")
+    return lambda: bench.complete(claim, "s/next")
+
+
+def _retry(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.apply(claim, RETRY)
+
+
+def _snooze(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.apply(claim, SNOOZE)
+
+
+def _fail(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.apply(claim, FAIL)
+
+
+def _fail_unspent(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.apply(claim, UNSPENT)
+
+
+def _release(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.apply(claim, RELEASE)
+
+
+def _recover(bench: Bench) -> Act:
+    claim = bench.start("a", "b", "c")
+    bench.move("s")
+    return lambda: bench.recover("s", claim, Recover(CRASH))
+
+
+def _recover_to_failed(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.recover("s", claim, Fail(CRASH))
+
+
+def _requeue(bench: Bench) -> Act:
+    bench.fail("a", "b", "c")
+    return lambda: bench.store.requeue("q", ["c", "a"])
+
+
+def _delete(bench: Bench) -> Act:
+    bench.fail("a", "b", "c")
+    return lambda: bench.store.delete("q", ["c", "a"])
+
+
+def _cancel(bench: Bench) -> Act:
+    bench.put("a", "b")
+    bench.put("c", delay_ms=60_000)
+    return lambda: bench.store.cancel("q", ["c", "a"])
+
+
+def _register(bench: Bench) -> Act:
+    bench.put("a")
+    return lambda: bench.store.register("q", "s", "{}", "r")
+
+
+def _beat(bench: Bench) -> Act:
+    bench.put("a")
+    bench.open("s")
+    return lambda: bench.store.beat("q", "r", {"s": "{}", "vanished": "{}"})
+
+
+def _bury(bench: Bench) -> Act:
+    bench.put("a")
+    bench.open("s")
+    bench.recover("s")
+    return lambda: bench.store.bury("q", "s", 0)
+
+
+def _depart(bench: Bench) -> Act:
+    bench.put("a")
+    bench.open("s")
+    return lambda: bench.store.depart("q", "r", "0")
+
+
+REPEATABLE: dict[str, Callable[[Bench], Act]] = {
+    "claim": _claim,
+    "claim held": _claim_held,
+    "claim of two held": _claim_of_two_held,
+    "claim foreign": _claim_foreign,
+    "complete": _complete,
+    "complete and claim": _complete_and_claim,
+    "complete the last": _complete_the_last,
+    "retry": _retry,
+    "snooze": _snooze,
+    "fail": _fail,
+    "fail unspent": _fail_unspent,
+    "release": _release,
+    "register": _register,
+    "bury": _bury,
+    "depart": _depart,
+}
+# Asked again these leave the same, but answer that there was nothing (more) to do; recover says how it found the slot.
+SAFE: dict[str, Callable[[Bench], Act]] = {
+    "enqueue": _enqueue,
+    "enqueue later": _enqueue_later,
+    "promote": _promote,
+    "recover": _recover,
+    "recover to failed": _recover_to_failed,
+    "requeue": _requeue,
+    "delete": _delete,
+    "cancel": _cancel,
+}
+STEPS = {**REPEATABLE, **SAFE, "beat": _beat}

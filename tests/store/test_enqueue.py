@@ -1,0 +1,136 @@
+"""enqueue: accept jobs, each once."""
+
+from __future__ import annotations
+
+import pytest
+
+from exqueue.model.job import Run
+from exqueue.model.lifecycle import Place
+from tests.conftest import on_servers
+from tests.store.kit import BODY, HEADER, Bench
+
+
+@on_servers
+def test_jobs_stand_in_line_as_they_were_given(bench: Bench) -> None:
+    assert bench.put("b", "a", "c") == [True, True, True]
+    assert bench.pending == ["b", "a", "c"]
+    assert bench.counts() == {"pending": 3, "enqueued": 3}
+
+
+@on_servers
+def test_a_job_is_stored_with_its_header_and_its_body(bench: Bench) -> None:
+    bench.put("a")
+    assert bench.snapshot() == {
+        "bodies": {b"a": BODY},
+        "counters": {b"enqueued": b"1", b"seq": b"1"},
+        "jobs": {b"a": b'{"seq":1,' + HEADER.encode()[1:]},
+        "pending": [b"a"],
+    }
+
+
+@on_servers
+def test_a_job_for_later_is_delayed_until_then(bench: Bench) -> None:
+    bench.put("a", delay_ms=60_000)
+    seconds, micros = bench.ask("TIME")
+    left = bench.record("a").when - int(seconds) * 1000 - int(micros) // 1000
+    assert (bench.counts(), 50_000 < left <= 60_000) == ({"delayed": 1, "enqueued": 1}, True)
+
+
+@on_servers
+def test_more_than_a_hundred_stand_in_line_as_they_were_given(bench: Bench) -> None:
+    ids = [f"j{n}" for n in range(250, 0, -1)]
+    bench.put(*ids)
+    assert (bench.pending, bench.counts()) == (ids, {"pending": 250, "enqueued": 250})
+
+
+@on_servers
+@pytest.mark.parametrize("delay_ms", [0, 60_000])
+def test_an_id_that_is_there_is_not_accepted_again(bench: Bench, delay_ms: int) -> None:
+    bench.put("a", delay_ms=delay_ms)
+    before = bench.snapshot()
+    assert (bench.put("a"), bench.put("a", delay_ms=5), bench.snapshot()) == ([False], [False], before)
+
+
+@on_servers
+def test_an_id_given_twice_in_one_step_is_accepted_once(bench: Bench) -> None:
+    assert bench.put("a", "b", "a") == [True, True, False]
+    assert (bench.pending, bench.counts()) == (["a", "b"], {"pending": 2, "enqueued": 2})
+
+
+@on_servers
+def test_an_id_given_again_in_a_later_hundred_is_known(bench: Bench) -> None:
+    fresh = bench.put(*[f"j{n}" for n in range(150)], "j3")
+    assert (fresh, bench.counts()) == ([True] * 150 + [False], {"pending": 150, "enqueued": 150})
+
+
+@on_servers
+def test_the_id_of_a_job_that_is_processing_or_failed_is_not_accepted_again(bench: Bench) -> None:
+    bench.fail("failed")
+    bench.start("processing")
+    before = bench.snapshot()
+    assert (bench.put("failed", "processing"), bench.snapshot()) == ([False, False], before)
+
+
+@on_servers
+def test_the_id_of_a_job_that_is_gone_is_not_accepted_again(bench: Bench) -> None:
+    bench.complete(bench.start("completed"))
+    bench.fail("deleted")
+    bench.store.delete("q", ["deleted"])
+    bench.put("cancelled")
+    bench.store.cancel("q", ["cancelled"])
+    before = bench.snapshot()
+    assert bench.put("completed", "deleted", "cancelled") == [False] * 3
+    assert bench.snapshot() == before
+
+
+@on_servers
+def test_an_id_of_the_older_generation_is_still_known(bench: Bench) -> None:
+    bench.ask("SADD", bench.keys["older"], "a")
+    assert (bench.put("a"), bench.counts()) == ([False], {})
+
+
+@on_servers
+def test_ids_become_older_when_ten_thousand_are_recent_and_forgotten_a_generation_later(bench: Bench) -> None:
+    bench.ask("SADD", bench.keys["older"], "forgotten")
+    bench.ask("SADD", bench.keys["recent"], *range(9_999))
+    bench.ask("HSET", bench.keys["counters"], "enqueued", 999, "completed", 999)
+    bench.complete(bench.start("last"))
+    kept = bench.snapshot()
+    assert (len(kept["older"]), b"last" in kept["older"], "recent" in kept) == (10_000, True, False)
+    assert bench.put("last", "forgotten") == [False, True]
+
+
+@on_servers
+def test_the_same_id_is_another_job_in_another_queue(bench: Bench) -> None:
+    other = Bench(bench.app, "other")
+    assert (bench.put("a"), other.put("a")) == ([True], [True])
+    assert bench.app.reader.queues() == ["other", "q"]
+
+
+@on_servers
+def test_a_queue_is_listed_from_its_first_job_on(bench: Bench) -> None:
+    bench.put("a")
+    assert bench.app.reader.queues() == ["q"]
+
+
+@on_servers
+def test_a_job_enqueued_after_the_server_was_emptied_is_in_a_queue_that_is_listed(bench: Bench) -> None:
+    bench.put("a")
+    bench.ask("DEL", *bench.ask("KEYS", f"{bench.app.settings.namespace}:*"))
+    bench.put("b")
+    assert bench.app.reader.queues() == ["q"]
+
+
+@on_servers
+def test_any_bytes_can_be_a_body(bench: Bench) -> None:
+    bench.put("a")
+    bench.ask("HSET", bench.keys["bodies"], "a", bytes(range(256)))
+    bench.open("s")
+    assert bench.take().body == bytes(range(256))
+
+
+@on_servers
+def test_a_job_that_was_accepted_was_never_started(bench: Bench) -> None:
+    bench.put("a")
+    record = bench.record("a")
+    assert (record.place, record.run, record.errors, record.header.seq) == (Place.PENDING, Run(), (), 1)

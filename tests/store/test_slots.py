@@ -1,0 +1,127 @@
+"""register, beat, bury, depart: who may run jobs, and who is known to be alive."""
+
+from __future__ import annotations
+
+from exqueue.store.reads import SlotInfo
+from tests.conftest import on_servers
+from tests.store.kit import Bench
+
+INFO = SlotInfo("s", "r", "host", 12, 34, 56, 78, "app:Add", "name")
+
+
+def empty_the_server(bench: Bench) -> None:
+    bench.ask("DEL", *bench.ask("KEYS", f"{bench.app.settings.namespace}:*"))
+
+
+@on_servers
+def test_an_open_slot_is_listed_with_its_process_and_its_runner(bench: Bench) -> None:
+    assert bench.store.register("q", "s", INFO.encode(), "r") is True
+    assert (bench.reader.slots("q"), bench.reader.graves("q"), bench.reader.beats("q")) == ([INFO], [], {"r": "0"})
+
+
+@on_servers
+def test_opening_a_slot_does_not_set_its_runner_back(bench: Bench) -> None:
+    bench.open("s")
+    bench.store.beat("q", "r", {"s": "{}"})
+    bench.open("t")
+    assert bench.reader.beats("q") == {"r": "1"}
+
+
+@on_servers
+def test_a_closed_slot_cannot_be_opened_again(bench: Bench) -> None:
+    bench.open("s")
+    bench.recover("s")
+    before = bench.snapshot()
+    assert (bench.store.register("q", "s", "{}", "r"), bench.snapshot()) == (False, before)
+
+
+@on_servers
+def test_a_beat_moves_the_counter_of_its_runner_only(bench: Bench) -> None:
+    bench.open("s", runner="r")
+    bench.open("t", runner="other")
+    assert [bench.store.beat("q", "r", {"s": "{}"}) for _ in range(3)] == [[], [], []]
+    assert bench.reader.beats("q") == {"r": "3", "other": "0"}
+
+
+@on_servers
+def test_a_beat_tells_which_slots_others_have_closed(bench: Bench) -> None:
+    bench.open("s", "t", "u")
+    bench.recover("s")
+    bench.recover("u")
+    assert bench.store.beat("q", "r", {"s": "{}", "t": "{}", "u": "{}"}) == ["s", "u"]
+    assert ([slot.slot for slot in bench.reader.slots("q")], sorted(bench.reader.graves("q"))) == (["t"], ["s", "u"])
+
+
+@on_servers
+def test_a_beat_opens_slots_again_when_the_server_was_emptied(bench: Bench) -> None:
+    bench.store.register("q", "s", INFO.encode(), "r")
+    empty_the_server(bench)
+    assert bench.store.beat("q", "r", {"s": INFO.encode()}) == []
+    assert (bench.reader.slots("q"), bench.reader.beats("q")) == ([INFO], {"r": "1"})
+
+
+@on_servers
+def test_a_beat_leaves_what_is_known_of_an_open_slot(bench: Bench) -> None:
+    bench.store.register("q", "s", INFO.encode(), "r")
+    bench.store.beat("q", "r", {"s": "{}"})
+    assert bench.reader.slots("q") == [INFO]
+
+
+@on_servers
+def test_a_closed_slot_is_forgotten_once_it_is_old(bench: Bench) -> None:
+    bench.open("s")
+    bench.recover("s")
+    assert (bench.store.bury("q", "s", 0), bench.reader.graves("q")) == (True, [])
+
+
+@on_servers
+def test_a_slot_that_was_closed_just_now_is_kept(bench: Bench) -> None:
+    bench.open("s")
+    bench.recover("s")
+    before = bench.snapshot()
+    assert (bench.store.bury("q", "s", 60_000), bench.snapshot()) == (False, before)
+
+
+@on_servers
+def test_a_closed_slot_is_as_old_as_its_first_recovery(bench: Bench) -> None:
+    bench.open("s")
+    bench.recover("s")
+    bench.ask("HINCRBY", bench.keys["graves"], "s", -60_000)
+    bench.recover("s")
+    assert bench.store.bury("q", "s", 60_000)
+
+
+@on_servers
+def test_a_closed_slot_that_a_late_blmove_has_filled_is_kept(bench: Bench) -> None:
+    bench.put("a")
+    bench.open("s")
+    bench.recover("s")
+    bench.move("s")
+    before = bench.snapshot()
+    assert (bench.store.bury("q", "s", 0), bench.snapshot()) == (False, before)
+
+
+@on_servers
+def test_a_buried_slot_is_unknown(bench: Bench) -> None:
+    bench.open("s")
+    bench.recover("s")
+    bench.store.bury("q", "s", 0)
+    assert bench.recover("s") == "gone"
+
+
+@on_servers
+def test_a_runner_signs_off(bench: Bench) -> None:
+    bench.open("s", runner="r")
+    bench.open("t", runner="other")
+    bench.store.depart("q", "r")
+    assert bench.reader.beats("q") == {"other": "0"}
+
+
+@on_servers
+def test_a_runner_is_signed_off_only_if_it_has_not_beaten_since(bench: Bench) -> None:
+    bench.open("s")
+    bench.store.beat("q", "r", {})
+    bench.store.depart("q", "r", "0")
+    assert bench.reader.beats("q") == {"r": "1"}
+    bench.store.depart("q", "r", "1")
+    assert bench.reader.beats("q") == {}

@@ -1,0 +1,108 @@
+"""What a type checker must accept of the public surface, and what it must refuse. Checked by mypy, never run.
+
+`mypy --strict tests/typing_api.py`: a refusal that no longer happens is an unused `type: ignore`, which strict mode reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import assert_type
+
+from exqueue import Exqueue, Job, Reject, Retry, Snooze, Worker, call, constant, enqueue, enqueue_many, exponential, failed
+from exqueue.client.jobs import Jobs, Queue
+from exqueue.model.job import Counts, ErrorInfo
+from exqueue.model.lifecycle import Place
+
+
+class SyncInvoices(Worker):
+    processes = 2
+    max_retries = 5
+    backoff = constant(timedelta(minutes=1))
+
+    def perform(self, customer_id: int, *, full: bool = False) -> None:
+        if full:
+            raise Retry(in_=60)
+        raise Snooze(timedelta(minutes=5)) if customer_id > self.job.attempt else Reject("why")
+
+    def after_failure(self, error: ErrorInfo) -> None:
+        assert_type(error.message, str)
+
+
+class Fetch(Worker):
+    backoff = exponential(1, factor=2, maximum=3600, jitter=0.1)
+
+    async def perform(self, url: str, retries: int = 3) -> bytes:
+        return b""
+
+
+class Anything(Worker):
+    def perform(self, *args: int, **kwargs: str) -> None: ...
+
+
+class NotAWorker:
+    pass
+
+
+app = Exqueue("redis://localhost:6379/0", namespace="billing")
+
+
+def right_calls() -> None:
+    assert_type(enqueue(SyncInvoices, 42, full=True), Job)
+    assert_type(app.enqueue(SyncInvoices, customer_id=42), Job)
+    assert_type(enqueue(Fetch, "https://example.org", retries=1), Job)
+    assert_type(enqueue(Anything, 1, 2, x="y"), Job)
+    assert_type(enqueue(SyncInvoices.options(delay=60, id="inv-42"), 42, full=True), Job)
+    assert_type(app.enqueue(Fetch.options(delay=0.5), "https://example.org"), Job)
+    assert_type(enqueue_many(SyncInvoices, [call(1), call(2, full=True)]), Sequence[Job])
+    assert_type(app.enqueue_many(SyncInvoices.options(delay=1), (call(n) for n in range(3))), list[Job])
+
+
+def wrong_arguments() -> None:
+    enqueue(SyncInvoices)  # type: ignore[call-overload]
+    enqueue(SyncInvoices, "42")  # type: ignore[call-overload]
+    enqueue(SyncInvoices, 42, True)  # type: ignore[call-overload]
+    enqueue(SyncInvoices, 42, ful=True)  # type: ignore[call-arg]
+    enqueue(SyncInvoices, 42, full="yes")  # type: ignore[arg-type]
+    enqueue(SyncInvoices, 42, customer_id=42)  # type: ignore[misc]
+    enqueue(Anything, "1")  # type: ignore[call-overload]
+    enqueue(Anything, x=1)  # type: ignore[call-overload]
+    app.enqueue(SyncInvoices)  # type: ignore[call-overload]
+    app.enqueue(SyncInvoices, None)  # type: ignore[call-overload]
+
+
+def wrong_arguments_of_an_async_perform() -> None:
+    enqueue(Fetch)  # type: ignore[call-overload]
+    enqueue(Fetch, b"https://example.org")  # type: ignore[call-overload]
+    enqueue(Fetch, "https://example.org", retry=1)  # type: ignore[call-arg]
+
+
+def wrong_arguments_with_options() -> None:
+    enqueue(SyncInvoices.options(delay=60))  # type: ignore[call-overload]
+    enqueue(SyncInvoices.options(delay=60), "42")  # type: ignore[call-overload]
+    enqueue(SyncInvoices.options(id="x"), 42, ful=True)  # type: ignore[call-arg]
+    app.enqueue(Fetch.options(delay=60), 42)  # type: ignore[call-overload]
+    SyncInvoices.options(delay="60")  # type: ignore[arg-type]
+    SyncInvoices.options(dealy=60)  # type: ignore[call-arg]
+    SyncInvoices.options(60)  # type: ignore[call-arg]
+
+
+def wrong_targets() -> None:
+    enqueue(NotAWorker)  # type: ignore[call-overload]
+    enqueue(SyncInvoices(), 42)  # type: ignore[call-overload]
+    enqueue("SyncInvoices", 42)  # type: ignore[call-overload]
+    enqueue_many(SyncInvoices, [1, 2])  # type: ignore[list-item]
+
+
+def what_comes_back() -> None:
+    job = enqueue(SyncInvoices, 42)
+    assert_type(job.id, str)
+    assert_type(job.new, bool)
+    assert_type(job.state(), Place)
+    assert_type(failed(SyncInvoices), Jobs)
+    assert_type(app.failed().filter(error="no", since=0.0)[0], Job)
+    assert_type(app.failed().requeue(), int)
+    assert_type(app.queues(), list[Queue])
+    assert_type(app.queue(SyncInvoices).counts(), Counts)
+    job.stat()  # type: ignore[attr-defined]
+    app.failed().filter(errors="no")  # type: ignore[call-arg]
