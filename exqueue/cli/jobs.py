@@ -7,16 +7,16 @@ from typing import Annotated, Final
 import typer
 
 from exqueue.cli import render, select
+from exqueue.cli.act import Yes, by_queue, confirm, report
 from exqueue.cli.context import Context
-from exqueue.cli.failed import Yes, by_queue, confirm, report
-from exqueue.cli.select import Selection
-from exqueue.client.jobs import Job
+from exqueue.cli.select import Selection, most
 from exqueue.model.errors import NotPossible
 from exqueue.model.lifecycle import Place
 
 cli: Final = typer.Typer(no_args_is_help=True)
 
 _PLACES: Final = (Place.PROCESSING, Place.PENDING, Place.DELAYED, Place.FAILED)
+_NOT_BEGUN: Final = (Place.PENDING, Place.DELAYED)
 PlaceOption = Annotated[Place | None, typer.Option("--place", help="Only in this place.", show_default=False)]
 
 
@@ -27,19 +27,9 @@ def list_(
 ) -> None:  # fmt: skip
     """List jobs: running ones first, then the line, then those for later, then failed ones (100 unless --limit or --all)."""
     obj: Context = context.obj
-    app, most = obj.app(), None if all_ else (limit or 100)
-    found: list[Job] = []
-    for where in [place] if place and place is not Place.NONE else _PLACES:
-        left = None if most is None else most - len(found)
-        if left is None or left > 0:
-            found += Selection(None, worker, queue, None, since, left).jobs(app, where)
-    if ids:
-        found = [job for job in found if any(job.id.startswith(start) for start in ids)]
-    if json:
-        render.print_json([render.job_dict(job.seen) for job in found])
-        return
-    made, count = render.job_table(found, errors=False)
-    render.console().print(made if count else "no jobs")
+    places = [place] if place and place is not Place.NONE else _PLACES
+    found = Selection(ids, worker, queue, None, since, most(limit, all_)).listed(obj.app(), *places)
+    render.print_list(found, "job", limit is None and not all_, json=json, errors=False)
 
 
 @cli.command()
@@ -57,14 +47,12 @@ def cancel(
 ) -> None:  # fmt: skip
     """Remove jobs that have not begun (pending or delayed)."""
     obj: Context = context.obj
-    app, selection = obj.app(), Selection(None, worker, queue, None, since, limit, all_)
-    Selection(ids, worker, queue, None, since, limit, all_).insist()
-    if ids:
-        found = [app.job(job_id) for job_id in ids]
-        for job in found:
-            if (where := job.state()) not in (Place.PENDING, Place.DELAYED):
-                raise NotPossible(job.id, where.value, "cancel", "only jobs that have not begun can be cancelled")
-    else:
-        found = selection.jobs(app, Place.PENDING) + selection.jobs(app, Place.DELAYED)
+    app, selection = obj.app(), Selection(ids, worker, queue, None, since, limit, all_)
+    selection.insist()
+    for job in [app.job(job_id) for job_id in ids or []]:  # wherever they are, so that the answer can say where
+        if (where := job.state()) not in _NOT_BEGUN:
+            raise NotPossible(job.id, where.value, "cancel", "only jobs that have not begun can be cancelled")
+    found = selection.chosen(app, *_NOT_BEGUN)
+    if not ids:
         confirm("cancel", "job(s)", len(found), yes=yes)
     report("cancelled", sum(app.store.cancel(name, chosen) for name, chosen in by_queue(found).items()), json=json)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import Annotated, Final
 
 import typer
@@ -44,8 +45,9 @@ def main() -> None:
         cli(prog_name="exqueue")
     except ExqueueError as error:
         if "--verbose" in sys.argv:
-            raise
-        print(f"exqueue: {printable(str(error))}", file=sys.stderr)
+            print(printable("".join(traceback.format_exception(error)), keep_newlines=True), file=sys.stderr, end="")
+        else:
+            print(f"exqueue: {printable(str(error))}", file=sys.stderr)
         sys.exit(_exit_code(error))
     except BrokenPipeError:  # `exqueue jobs list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from exqueue.cli.select import SHOWN
 from exqueue.client.jobs import Job
 from exqueue.model.job import ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
@@ -81,15 +82,31 @@ def error_dict(error: ErrorInfo) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def job_table(jobs: Iterable[Job], *, errors: bool) -> tuple[Table, int]:
-    """A table of jobs, and how many are in it."""
+def job_table(jobs: Iterable[Job], *, errors: bool) -> Table:
+    """A table of jobs."""
     made = table("id", "queue", "place", "#tries", "since", "arguments", *(["error"] if errors else []))
     for job in jobs:
         seen = job.seen
         since = moment(seen.when or seen.header.at)
         cells = [cell(job.id), cell(job.queue), cell(seen.place.value), cell(seen.run.attempt), Text(since), cell(_what(seen))]
         made.add_row(*cells, *([cell(_error(seen), 120)] if errors else []))
-    return made, made.row_count
+    return made
+
+
+def print_list(jobs: list[Job], what: str, first_only: bool, *, json: bool, errors: bool) -> None:
+    """A list of jobs as a table or as JSON; with `first_only`, one job too many says that there are more."""
+    more = first_only and len(jobs) > SHOWN
+    shown = jobs[:SHOWN] if more else jobs
+    if json:
+        print_json([job_dict(job.seen) for job in shown])
+    elif not shown:
+        console().print(f"no {what}s")
+    else:
+        console().print(job_table(shown, errors=errors))
+        if more:
+            console(stderr=True).print(f"the first {SHOWN} {what}(s); --all shows them all")
+        elif errors:
+            console(stderr=True).print(f"{len(shown)} {what}(s)")
 
 
 def _what(record: JobRecord) -> str:
@@ -111,5 +128,5 @@ def print_job(record: JobRecord, out: Console) -> None:
     out.print(made)
     for error in record.errors:
         out.print()
-        out.print(Text(f"attempt {error.attempt}, {error.reason}, {moment(error.when)}, {one_line(error.where)}", style="bold"))
+        out.print(Text(f"attempt {error.attempt}, {one_line(error.reason)}, {moment(error.when)}, {one_line(error.where)}", style="bold"))
         out.print(Text(printable(error.traceback.rstrip(), keep_newlines=True) or one_line(f"{error.type}: {error.message}", 1000)))

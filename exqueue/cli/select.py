@@ -13,9 +13,10 @@ import typer
 
 from exqueue.app import Exqueue
 from exqueue.client.jobs import Job, Jobs
-from exqueue.model.errors import ConfigError
+from exqueue.model.errors import ConfigError, NotInPlace
 from exqueue.model.lifecycle import Place
 
+SHOWN: Final = 100
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or their beginnings.", show_default=False)]
@@ -40,13 +41,26 @@ class Selection:
     limit: int | None = None
     all: bool = False
 
-    def jobs(self, app: Exqueue, place: Place) -> list[Job]:
-        """The jobs of one place that are meant."""
-        found = list(islice(iter(self._jobs(app, place)), self.limit))
-        missing = [start for start in self.ids or [] if not any(job.id.startswith(start) for job in found)]
-        if missing and self.limit is None:
-            raise ConfigError(f"no job in {place.value} begins with {missing[0]!r}; `exqueue jobs show {missing[0]}` looks everywhere")
-        return found
+    def listed(self, app: Exqueue, *places: Place) -> list[Job]:
+        """The jobs of these places that are meant; an id may be a beginning that fits several."""
+        return list(islice((job for place in places for job in self._jobs(app, place)), self.limit))
+
+    def chosen(self, app: Exqueue, *places: Place) -> list[Job]:
+        """The jobs that shall be acted upon: each id must fit exactly one."""
+        if not self.ids:
+            return self.listed(app, *places)
+        found = [job for place in places for job in self._jobs(app, place)]
+        meant = {self._one(found, start, places[0]) for start in self.ids}
+        return [job for job in found if job in meant][: self.limit]
+
+    @staticmethod
+    def _one(found: list[Job], start: str, place: Place) -> Job:
+        fitting = [job for job in found if job.id == start] or [job for job in found if job.id.startswith(start)]
+        if len(fitting) > 1:
+            raise ConfigError(f"{len(fitting)} jobs begin with {start!r}; give more of the id")
+        if not fitting:
+            raise NotInPlace(start, place.value)
+        return fitting[0]
 
     def insist(self) -> None:
         """Raise unless something was selected: nothing acts on all jobs by an oversight."""
@@ -68,3 +82,8 @@ def parse_since(text: str, now: float) -> float:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         raise ConfigError(f"--since {text!r} is no time: use 90s, 15m, 2h, 3d, 1w, or a date like 2026-11-23T08:00") from None
+
+
+def most(limit: int | None, all_: bool) -> int | None:
+    """How many jobs a list reads: one more than it shows by default, to know whether there are more."""
+    return None if all_ else limit or SHOWN + 1

@@ -10,6 +10,7 @@ from rich.text import Text
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.job import Counts
+from exqueue.model.text import one_line
 from exqueue.store.connection import safe_url
 
 
@@ -37,7 +38,7 @@ def _print(rows: list[tuple[str, Counts, int]]) -> None:
     out.print(made if rows else "no queues yet: a queue exists once its first job does")
     unserved = [name for name, counts, slots in rows if counts.unfinished and not slots]
     if unserved:
-        out.print(Text(f"nobody serves {', '.join(unserved)}; start a runner: exqueue run MODULE"))
+        out.print(Text(f"nobody serves {one_line(', '.join(unserved))}; start a runner: exqueue run MODULE"))
     failed = sum(counts.failed for _, counts, _ in rows)
     if failed:
         out.print(Text(f"{failed} failed job(s): exqueue failed list"))

@@ -83,8 +83,8 @@ class Job:
 
     def __repr__(self) -> str:
         if self._seen is None:
-            return f"<Job {one_line(self.id)} of {self.queue}>"
-        return f"<Job {one_line(self.id)} of {self.queue}, {self._seen.place}: ({one_line(self._seen.header.args)})>"
+            return f"<Job {one_line(self.id)} of {one_line(self.queue)}>"
+        return f"<Job {one_line(self.id)} of {one_line(self.queue)}, {self._seen.place}: ({one_line(self._seen.header.args)})>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +215,4 @@ class Queue:
         return Job(self._store, self._reader, self.name, job_id, seen=found) if found else None
 
     def __repr__(self) -> str:
-        return f"<Queue {self.name}: {self.counts()}>"
+        return f"<Queue {one_line(self.name)}: {self.counts()}>"

@@ -8,6 +8,7 @@ ExqueueError
 │   └── EncodeError          the arguments cannot be pickled, or are too large
 ├── JobError
 │   ├── JobNotFound          no such job (any more)
+│   ├── NotInPlace           no such job in the place where it was looked for
 │   ├── NotPossible          the job is in a place where this cannot be done
 │   └── CannotLoad           a worker process cannot turn the stored job into a call
 └── StoreError               Redis answered, but with an error
@@ -70,6 +71,15 @@ class JobNotFound(JobError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job {job_id!r}: it has succeeded, was deleted, or never existed")
         self.job_id = job_id
+
+
+class NotInPlace(JobError):
+    """None of the jobs in a place has this id."""
+
+    def __init__(self, job_id: str, place: str) -> None:
+        super().__init__(f"no job in {place} begins with {job_id!r}; `exqueue jobs show {job_id}` looks everywhere")
+        self.job_id = job_id
+        self.place = place
 
 
 class NotPossible(JobError):

@@ -30,7 +30,8 @@ _REFUSALS: Final = {
     "WRONGPASS": "the user or the password is wrong; correct the URL",
     "NOPROTO": "it is older than Redis 6.2",
 }
-_CODES: Final = frozenset({*_REFUSALS, "WRONGTYPE", "BUSY"})
+_FOREIGN: Final = frozenset({"WRONGTYPE", "CORRUPT"})
+_CODES: Final = frozenset({*_REFUSALS, *_FOREIGN, "BUSY"})
 _TRANSIENT: Final = (r.ConnectionError, r.TimeoutError, r.BusyLoadingError, OSError)
 
 
@@ -57,7 +58,7 @@ class Channel:
         """Run one step and return its reply, whose first element is one of the words its header promises."""
         reply = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
         if isinstance(reply, r.ResponseError):
-            raise self._corrupt(script, keys, reply) if _code(reply) == "WRONGTYPE" else self._translate(reply)
+            raise self._corrupt(script, keys, reply) if _code(reply) in _FOREIGN else self._translate(reply)
         if not isinstance(reply, list) or reply[0] not in script.replies:
             raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
         return reply
@@ -157,6 +158,8 @@ class Channel:
         return reply
 
     def _corrupt(self, script: Script, keys: list[str], error: r.ResponseError) -> StoreError:
+        if _code(error) == "CORRUPT":
+            return StoreCorrupt(f"somebody else wrote to a key of this queue: {one_line(str(error))}; set it right")
         found = zip(keys, script.keys, self.ask([("TYPE", key) for key in keys]), strict=True)
         wrong = [(key, kind.decode()) for key, name, kind in found if kind not in (b"none", KINDS[name].encode())]
         held = ", ".join(f"{one_line(key)} is a {kind}" for key, kind in wrong)

@@ -74,7 +74,7 @@ class Reader:
             ("HMGET", keys["counters"], "enqueued", "completed", "deleted"),
             *(("LLEN", keys.processing(slot)) for slot in slots),
         ])  # fmt: skip
-        enqueued, completed, deleted = (int(value or 0) for value in counters)
+        enqueued, completed, deleted = (int(value) if value and value.isdigit() and len(value) < 16 else 0 for value in counters)
         return Counts(pending, delayed, sum(held), failed, enqueued, completed, deleted)
 
     def slots(self, queue: str) -> list[SlotInfo]:

@@ -50,7 +50,10 @@ def script(name: str) -> Script:
         raise ValueError(f"{name}.lua: unknown keys {unknown} or no replies in its header")
     kinds = ", ".join(f"'{KINDS[key]}'" for key in keys)
     parts = [_read("_base"), *(_read(f"_{part}") for part in header.get("uses", "").split())]
-    source = "\n".join([*parts, f"check({{{kinds}}})", text])
+    checks = [f"check({{{kinds}}})"]
+    if "counters" in keys:
+        checks.append(f"local wrong = bad_counter(KEYS[{keys.index('counters') + 1}])\nif wrong then return redis.error_reply(wrong) end")
+    source = "\n".join([*parts, *checks, text])
     fixed, repeats = _arguments(header["argv"])
     return Script(
         name, keys, fixed, repeats, _moves(header["moves"]),

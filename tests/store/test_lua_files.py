@@ -52,7 +52,8 @@ def test_a_step_compiles_under_the_name_it_is_called_by(channel: Channel, name: 
 @each_step
 def test_the_types_of_all_keys_are_checked_before_the_step_begins(name: str) -> None:
     kinds = ", ".join(f"'{KINDS[key]}'" for key in script(name).keys)
-    assert script(name).source.endswith(f"\ncheck({{{kinds}}})\n{FILES[f'{name}.lua']}")
+    before, check, _ = script(name).source.removesuffix(FILES[f"{name}.lua"]).rpartition(f"\ncheck({{{kinds}}})\n")
+    assert (bool(before), bool(check)) == (True, True)
 
 
 @on_servers

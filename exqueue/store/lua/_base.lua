@@ -7,6 +7,16 @@ local function check(kinds)
   for i = 1, #KEYS do redis.call(PROBES[kinds[i] or kinds[#kinds]], KEYS[i]) end
 end
 
+-- A counter that is no number would make HINCRBY fail after other writes; so it is looked for before them.
+local function bad_counter(counters)
+  local names = {'enqueued', 'completed', 'deleted', 'seq', 'crashed'}
+  for i, value in ipairs(redis.call('HMGET', counters, unpack(names))) do
+    if value and not string.match(value, '^%d%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$') then
+      return 'CORRUPT the counter ' .. names[i] .. ' in ' .. counters .. ' is not a number'
+    end
+  end
+end
+
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
