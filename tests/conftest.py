@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +34,10 @@ def embedded_url() -> Iterator[str]:
         server.join()
         server.ensure()
         yield f"embedded:{directory}"
-        server.leave()
+        pid = int((Path(directory) / "server.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGTERM)  # not by leaving: many channels of the tests have joined it
+        while server_answers(server):
+            time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +53,11 @@ def redis_url() -> Iterator[str]:
         yield f"unix://{socket}"
         os.kill(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def server_answers(server: EmbeddedServer) -> bool:
+    with socket.socket(socket.AF_UNIX) as link:
+        return link.connect_ex(os.fspath(server.socket)) == 0
 
 
 def fake_channel() -> Channel:

@@ -54,18 +54,8 @@ def _enqueue(app: Exqueue, out: Console) -> None:
 
 @contextmanager
 def _runner(app: Exqueue, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [
-        sys.executable,
-        "-m",
-        "exqueue",
-        "--url",
-        app.settings.url,
-        "--namespace",
-        "demo",
-        "run",
-        "exqueue.cli.demo_workers",
-        "--burst",
-    ]
+    where = ["--url", app.settings.url, "--namespace", "demo"]
+    command = [sys.executable, "-m", "exqueue", *where, "run", "exqueue.cli.demo_workers", "--burst", "--grace", "1"]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
@@ -75,9 +65,9 @@ def _runner(app: Exqueue, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
                     f"the runner ended with {process.returncode}: {(directory / 'log').read_text('utf-8', 'replace')[-500:]}"
                 )
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            if process.poll() is None:  # asked, not killed: what dies of a kill still holds the server for a moment
+                process.terminate()
+                process.wait(10)
 
 
 def _watch(app: Exqueue, out: Console, process: subprocess.Popen[bytes]) -> _Victim | None:

@@ -23,12 +23,12 @@ PlaceOption = Annotated[Place | None, typer.Option("--place", help="Only in this
 @cli.command("list")
 def list_(
     context: typer.Context, ids: select.Ids = None, place: PlaceOption = None, worker: select.Worker = None, queue: select.Queue = None,
-    since: select.Since = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False,
+    error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False,
 ) -> None:  # fmt: skip
     """List jobs: running ones first, then the line, then those for later, then failed ones (100 unless --limit or --all)."""
     obj: Context = context.obj
     places = [place] if place and place is not Place.NONE else _PLACES
-    found = Selection(ids, worker, queue, None, since, most(limit, all_)).listed(obj.app(), *places)
+    found = Selection(ids, worker, queue, error, since, most(limit, all_)).listed(obj.app(), *places)
     render.print_list(found, "job", limit is None and not all_, json=json, errors=False)
 
 
@@ -36,18 +36,25 @@ def list_(
 def show(context: typer.Context, job_id: str, json: select.Json = False) -> None:
     """Show one job, wherever it is, with the error of every attempt so far."""
     obj: Context = context.obj
-    record = obj.app().job(job_id).record()
-    render.print_json(render.job_dict(record)) if json else render.print_job(record, render.console())
+    app = obj.app()
+    record = app.job(job_id).record()
+    slot = next((slot for slot in app.reader.slots(record.queue) if slot.slot == record.run.slot), None)
+    process = f"{slot.hostname}:{slot.pid}" if slot else ""
+    if json:
+        render.print_json({**render.job_dict(record), "process": process})
+    else:
+        render.print_job(record, render.console(), process)
 
 
 @cli.command()
 def cancel(
     context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None,
-    since: select.Since = None, limit: select.Limit = None, all_: select.All = False, yes: Yes = False, json: select.Json = False,
+    error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False,
+    yes: Yes = False, json: select.Json = False,
 ) -> None:  # fmt: skip
     """Remove jobs that have not begun (pending or delayed)."""
     obj: Context = context.obj
-    app, selection = obj.app(), Selection(ids, worker, queue, None, since, limit, all_)
+    app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_)
     selection.insist()
     for job in [app.job(job_id) for job_id in ids or []]:  # wherever they are, so that the answer can say where
         if (where := job.state()) not in _NOT_BEGUN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -41,6 +42,9 @@ def options(
 
 def main() -> None:
     """The `exqueue` script. Exit codes: 0 done, 1 nothing matched, 2 wrong usage, 3 Redis cannot be used."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character is no reason to stop
     try:
         cli(prog_name="exqueue")
     except ExqueueError as error:

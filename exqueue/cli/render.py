@@ -117,12 +117,12 @@ def _error(record: JobRecord) -> str:
     return f"{record.errors[-1].type}: {record.errors[-1].message}" if record.errors else ""
 
 
-def print_job(record: JobRecord, out: Console) -> None:
-    """All of one job, with the traceback of every attempt."""
+def print_job(record: JobRecord, out: Console, process: str = "") -> None:
+    """All of one job, with the traceback of every attempt. `process`: host and pid of the process that runs it."""
     made = Table(box=None, show_header=False, pad_edge=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")
-    for name, value in job_dict(record).items():
+    for name, value in {**job_dict(record), "process": process}.items():
         if name != "errors" and value not in ("", None):
             made.add_row(name, cell(value, 1000))
     out.print(made)

@@ -11,14 +11,16 @@ from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.job import Counts
 from exqueue.model.text import one_line
+from exqueue.runtime.host import host_id, is_alive
 from exqueue.store.connection import safe_url
+from exqueue.store.reads import SlotInfo
 
 
 def status(context: typer.Context, json: select.Json = False) -> None:
     """Show all queues: how many jobs are where, and how many worker processes serve them."""
     obj: Context = context.obj
     app = obj.app()
-    rows = [(queue.name, queue.counts(), len(app.reader.slots(queue.name))) for queue in app.queues()]
+    rows = [(queue.name, queue.counts(), alive(app.reader.slots(queue.name))) for queue in app.queues()]
     if json:
         render.print_json({
             "url": safe_url(app.settings.url), "namespace": app.settings.namespace,
@@ -26,6 +28,12 @@ def status(context: typer.Context, json: select.Json = False) -> None:
         })  # fmt: skip
         return
     _print(rows)
+
+
+def alive(slots: list[SlotInfo]) -> int:
+    """How many of these worker processes live; of those on other hosts, only their runners' silence will tell."""
+    here = host_id()
+    return sum(1 for slot in slots if slot.host != here or is_alive(slot.pid, slot.start))
 
 
 def _print(rows: list[tuple[str, Counts, int]]) -> None:

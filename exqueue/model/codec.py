@@ -16,6 +16,7 @@ from exqueue.model.worker import Call, Worker, is_importable, path_of
 
 REFERENCE: Final = b"\x01"  # (args, kwargs); the worker is found by its name in the header
 VALUE: Final = b"\x02"  # (worker, args, kwargs); the worker travels along
+_MADE_BY_VALUE: Final = b"cloudpickle.cloudpickle"  # in any pickle that carries code
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -41,9 +42,14 @@ def encode(worker: type[Any], call: Call, now_ms: int, max_body: int) -> tuple[H
             "pass a path or a key instead, or raise EXQUEUE_MAX_BODY"
         )
     header = Header(
-        worker=path_of(worker), at=now_ms, args=summary(call.args, call.kwargs), by="value" if by_value else "reference",
-        python=PYTHON, cloudpickle=cloudpickle.__version__, size=len(body),
-    )  # fmt: skip
+        worker=path_of(worker),
+        at=now_ms,
+        args=summary(call.args, call.kwargs),
+        by="value" if by_value or _MADE_BY_VALUE in body else "reference",
+        python=PYTHON,
+        cloudpickle=cloudpickle.__version__,
+        size=len(body),
+    )
     return header, body
 
 
@@ -58,7 +64,7 @@ def decode(header: Header, body: bytes, known: dict[str, type[Worker]]) -> tuple
     if body[:1] not in (REFERENCE, VALUE):
         what = "has no body" if not body else "has a body in an unknown format"
         raise CannotLoad("no_body", f"the job {what}; delete it, or enqueue it again")
-    if body[:1] == VALUE and header.python != PYTHON:
+    if (body[:1] == VALUE or header.by == "value") and header.python != PYTHON:
         raise CannotLoad(
             "incompatible", f"its code was pickled by Python {header.python}, this is {PYTHON}; run it there, or enqueue it again"
         )

@@ -8,13 +8,17 @@ import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, ParamSpec, Protocol
+from datetime import timedelta
+from typing import Any, ClassVar, Final, Generic, ParamSpec, Protocol
 
 from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.model.job import ErrorInfo
-from exqueue.model.policy import DEFAULT_DELAY, Backoff, Constant, Policy
+from exqueue.model.policy import DEFAULT_DELAY, Constant, Policy
 
 P = ParamSpec("P")
+
+# What will be options of workers. Refused until then: a `serial` that did nothing would break somebody's order.
+RESERVED: Final = ("serial", "on_failure", "timeout", "keep_result", "schedule", "max_running", "rate", "batch", "priority")
 
 
 class Performs(Protocol[P]):
@@ -62,7 +66,7 @@ class Worker:
     queue: ClassVar[str | None] = None
     processes: ClassVar[int] = 1
     max_retries: ClassVar[int] = 5
-    backoff: ClassVar[Backoff] = Constant(DEFAULT_DELAY)
+    backoff: ClassVar[Callable[..., float | timedelta]] = Constant(DEFAULT_DELAY)
     max_crashes: ClassVar[int] = 3
 
     perform: Callable[..., object]
@@ -74,7 +78,10 @@ class Worker:
         return Configured(cls, delay, id)
 
     def after_failure(self, error: ErrorInfo) -> None:
-        """Called once, in the worker process, after the job went to `failed`. Not called for a job that killed its process."""
+        """Called once, in the worker process, after the job went to `failed`.
+
+        Not called for a job that killed its process, nor for one that could not be loaded: there is no worker then.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,9 @@ def check_worker(worker: object) -> type[Worker]:
     if not callable(getattr(worker, "perform", None)):
         raise ConfigError(f"{worker.__name__} has no perform method; define what the job does in it")
     queue_of(worker)
+    for name in RESERVED:
+        if hasattr(worker, name):
+            raise ConfigError(f"{worker.__name__}.{name} has no effect yet, so it is refused; remove it or give it another name")
     for name, least in (("processes", 0), ("max_retries", 0), ("max_crashes", 1)):
         value = getattr(worker, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -145,20 +155,23 @@ def spec_of(worker: type[Worker]) -> WorkerSpec:
     return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes)
 
 
-def policy_of(worker: type[Worker]) -> Policy:
+def policy_of(worker: Worker) -> Policy:
     """What a worker says about failure. `backoff` may be a rule, a function of the failures so far, or a method."""
     backoff: Any = inspect.getattr_static(worker, "backoff")
-    if inspect.isfunction(backoff):
-        takes_self = next(iter(inspect.signature(backoff).parameters), "") == "self"
-        backoff = functools.partial(backoff, None) if takes_self else backoff
-    else:
+    is_method = inspect.isfunction(backoff) and next(iter(inspect.signature(backoff).parameters), "") == "self"
+    if is_method or not inspect.isfunction(backoff):
         backoff = worker.backoff
     return Policy(worker.max_retries, worker.max_crashes, backoff)
 
 
 @functools.lru_cache(maxsize=1024)
-def _signature(perform: Callable[..., object]) -> inspect.Signature:
-    return inspect.signature(types.MethodType(perform, object()))  # as bound: without self, whatever it is called
+def _signature(worker: type[object]) -> inspect.Signature:
+    perform: Any = inspect.getattr_static(worker, "perform")
+    bound = types.MethodType(perform, object()) if inspect.isfunction(perform) else getattr(worker, "perform")  # noqa: B009 (an object, as far as mypy knows)
+    try:
+        return inspect.signature(bound)  # as it will be called: without self, whatever that is called
+    except ValueError:
+        raise ConfigError(f"{worker.__name__}.perform takes no arguments at all; write def perform(self, ...)") from None
 
 
 def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -167,7 +180,7 @@ def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, 
     Raises:
         BadArguments: naming the parameter that is missing, unknown, or given too often.
     """
-    signature = _signature(worker.perform)
+    signature = _signature(worker)
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:

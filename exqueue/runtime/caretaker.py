@@ -92,14 +92,17 @@ class Caretaker:
             if seen is None or seen.beat != beat:
                 self._sightings[queue, runner] = _Sighting(beat, now)
 
-    def _silent(self, queue: str, runner: str, now: float) -> bool:
-        """Whether a runner has not moved its counter for a whole lease of ours. One without a counter is first seen now."""
+    def _silent(self, queue: str, runner: str, now: float, lease: float = 0.0) -> bool:
+        """Whether a runner has not moved its counter for a whole lease, its own or ours, whichever is longer.
+
+        A runner without a counter is first seen now.
+        """
         seen = self._sightings.setdefault((queue, runner), _Sighting("", now))
-        return now - seen.since >= self._lease
+        return now - seen.since >= max(lease, self._lease)
 
     def _consider(self, queue: str, slot: SlotInfo, beat: str, now: float) -> None:
         here = slot.host == self._me.host and slot.pid > 0
-        silent = self._silent(queue, slot.runner, now)
+        silent = self._silent(queue, slot.runner, now, slot.lease)
         if not here:
             if silent:
                 self._take_back(queue, slot, Death(slot.slot, slot.runner, slot.hostname, beat=beat))

@@ -37,7 +37,8 @@ def execute(claim: Claim, known: dict[str, type[Worker]]) -> Execution:
     """Unpickle the job and run it here and now."""
     try:
         kind, call = decode(claim.header, claim.body, known)
-        worker, policy = kind(), policy_of(kind)
+        worker = kind()
+        policy = policy_of(worker)
         worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at)
     except CannotLoad as error:
         return Execution(o.NotLoaded(_error(claim, error.reason, error.__cause__ or error, message=str(error))), Policy())
@@ -66,7 +67,7 @@ def _perform(claim: Claim, worker: Worker, args: tuple[object, ...], kwargs: dic
 def _error(claim: Claim, reason: str, error: BaseException, message: str | None = None) -> ErrorInfo:
     return ErrorInfo(
         reason=reason,
-        type=shorten(_type_name(error), 200),
+        type="CannotLoad" if message else shorten(_type_name(error), 200),
         message=shorten(message_of(error) if message is None else message, MESSAGE_LIMIT),
         traceback=_traceback(error),
         attempt=claim.run.attempt,

@@ -105,7 +105,16 @@ class ForkServer:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         pid = os.getpid()
-        info = SlotInfo(slot, host=host_id(), pid=pid, start=start_time(pid), worker=worker, hostname=socket.gethostname(), **self._runner)
+        info = SlotInfo(
+            slot,
+            host=host_id(),
+            pid=pid,
+            start=start_time(pid),
+            worker=worker,
+            hostname=socket.gethostname(),
+            lease=self._settings.lease,
+            **self._runner,
+        )
         settings = self._settings
         channel = open_channel(settings.url, patience=1.0)
         post = Post(slot, self._runner["runner"], queue, info.encode())

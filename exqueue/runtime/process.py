@@ -110,6 +110,9 @@ class WorkerProcess:
         reply = self._insist("settle a job", lambda: self._store.complete(claim, self._post.slot, token))
         if isinstance(reply, Stale):
             self._tell_stale(claim)
+        if isinstance(reply, Claim) and self._stopping:  # the signal came while the next job was on its way
+            self._insist("put back a job", lambda: self._store.apply(reply, self._post.slot, verdicts.Release()))
+            return None
         return reply if isinstance(reply, Claim) else None
 
     def _tell(

@@ -110,7 +110,8 @@ class Runner:
             self._next_beat = self._next_care = self._next_promote = now + OUTAGE_PAUSE
         self._fence(now)
         self._stop_if_asked(signals, now)
-        self._staff.fill(now)
+        if not self._outage:  # what could be killed again before it has claimed anything is not forked
+            self._staff.fill(now)
         self._staff.revive(now)
         self._listen(signals, self._until_next(time.monotonic()))
 
@@ -144,8 +145,8 @@ class Runner:
 
     def _info(self, child: Child) -> str:
         me = self._me
-        place = SlotInfo(child.slot, me.runner, me.host, child.pid, child.start, me.pid, me.start, child.spec.name, socket.gethostname())
-        return place.encode()
+        name, lease = socket.gethostname(), self._settings.lease
+        return SlotInfo(child.slot, me.runner, me.host, child.pid, child.start, me.pid, me.start, child.spec.name, name, lease).encode()
 
     def _fence(self, now: float) -> None:
         if self._staff.crew.children and now - self._heard > FENCE_AT * self._settings.lease:

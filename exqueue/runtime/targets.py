@@ -27,7 +27,7 @@ def _load(target: str) -> list[type[Worker]]:
         if error.name and (module_name + ".").startswith(error.name + "."):
             raise TargetError(target, f"there is no module {error.name!r}; run it where `python -m {module_name}` works") from error
         raise TargetError(target, f"importing it failed: {one_line(message_of(error))}{_where(error)}") from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         said = f"{type(error).__name__}: {one_line(message_of(error))}"
         raise TargetError(target, f"importing it failed: {said}{_where(error)}") from error
     if colon:

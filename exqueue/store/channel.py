@@ -181,7 +181,7 @@ class Channel:
 def _code(error: Exception) -> str:
     """The code of an error of Redis. redis-py takes off those it has a class for; Redis 6 puts scripts' inside the text."""
     words = [str(getattr(error, "status_code", "")), *str(error).split(" ")]
-    return next((word for word in words if word in _CODES), "")
+    return next((code for word in words if (code := word.removeprefix("-")) in _CODES), "")
 
 
 def _surely_unsent(error: Exception) -> bool:

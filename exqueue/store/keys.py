@@ -1,4 +1,4 @@
-"""The keys of a queue: eleven nouns, all in one hash slot because the queue's name stands in braces."""
+"""The keys of a queue: fifteen nouns, all in one hash slot because the queue's name stands in braces."""
 
 from __future__ import annotations
 

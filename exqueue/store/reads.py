@@ -18,7 +18,10 @@ PAGE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class SlotInfo:
-    """Who owns a slot. `host`: names a machine (boot and pid namespace) where `pid` and its start time `start` mean something."""
+    """Who owns a slot. `host`: names a machine (boot and pid namespace) where `pid` and its start time `start` mean something.
+
+    `lease`: seconds of silence after which its runner expects to be taken for dead.
+    """
 
     slot: str
     runner: str = ""
@@ -29,6 +32,7 @@ class SlotInfo:
     runner_start: int = 0
     worker: str = ""
     hostname: str = ""
+    lease: float = 0.0
 
     def encode(self) -> str:
         """One line of JSON, without the slot, which is the field it is stored under."""
@@ -47,7 +51,7 @@ class SlotInfo:
 
 
 _SLOT_DEFAULTS: Final[dict[str, Any]] = {
-    "runner": "", "host": "", "pid": 0, "start": 0, "runner_pid": 0, "runner_start": 0, "worker": "", "hostname": "",
+    "runner": "", "host": "", "pid": 0, "start": 0, "runner_pid": 0, "runner_start": 0, "worker": "", "hostname": "", "lease": 0.0,
 }  # fmt: skip
 
 
