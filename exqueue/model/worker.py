@@ -180,7 +180,7 @@ def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, 
     Raises:
         BadArguments: naming the parameter that is missing, unknown, or given too often.
     """
-    signature = _signature(worker)
+    signature = _signature(worker)  # type: ignore[arg-type]
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
