@@ -92,5 +92,5 @@ def message_of(error: BaseException) -> str:
     """What an exception says of itself, even if its `__str__` raises."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 (a __str__ of the user's)
+    except BaseException:  # noqa: BLE001 (a __str__ of the user's)
         return "(its message cannot be shown: __str__ raised)"

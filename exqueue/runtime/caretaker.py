@@ -46,6 +46,11 @@ class Caretaker:
         self._sightings: dict[tuple[str, str], _Sighting] = {}
         self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
 
+    def announce(self) -> None:
+        """Put the queues on the list of queues; again and again, because the server may have been emptied."""
+        for queue in self.queues:
+            self._store.announce(queue)
+
     def promote(self) -> float | None:
         """Move what is due into the line; seconds until the next job is due, None if there is none."""
         waits: list[int] = []

@@ -83,14 +83,18 @@ class ForkServer:
     def _fork(self, slot: str, worker: str, queue: str) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        # A SIGTERM between the fork and the worker process's own handler must wait, not be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             self._line.say({"forked": slot, "pid": pid, "start": start_time(pid)})
             return
         code = 1
         try:
             die_with_parent()
             self._line.close()
+            signal.set_wakeup_fd(-1)
             os.close(self._ended)
             os.close(self._waker)
             code = self._work(slot, worker, queue)

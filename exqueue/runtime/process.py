@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never, overload
 
 from exqueue.model import policy as verdicts
-from exqueue.model.errors import StoreError
+from exqueue.model.errors import StoreError, StoreRefused
 from exqueue.model.ids import ID_LENGTH
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.text import one_line
@@ -24,6 +24,7 @@ from exqueue.store.steps import Empty, Settled, Stale, Store, Unregistered
 T = TypeVar("T")
 
 BLOCK: Final = 2.0  # seconds in BLMOVE: the longest a connection that died silently can swallow a job
+REFUSED_PAUSE: Final = 0.5
 LOG: Final = logging.getLogger("exqueue.process")
 
 FENCED: Final = 75  # exit code: our slot was closed by somebody who took us for dead
@@ -84,7 +85,10 @@ class WorkerProcess:
         if not isinstance(found, Empty) or self._stopping:
             return self._give_back(found)
         self._listen()  # again: a job may have changed the handlers or the wake-up descriptor
-        self._store.wait(self._post.queue, self._post.slot, BLOCK, self._wake)
+        try:
+            self._store.wait(self._post.queue, self._post.slot, BLOCK, self._wake)
+        except StoreRefused:  # a full server refuses to block; a claim it allows, or it says why not
+            select.select([self._wake], [], [], REFUSED_PAUSE)
         self._drain()
         return self._give_back(self._store.claim(self._post.queue, self._post.slot, self._token()))
 
@@ -184,6 +188,7 @@ class WorkerProcess:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the runner; not SIG_IGN, which children would inherit
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked by the fork server until now
 
     def _stop(self, *_: object) -> None:
         self._stopping = True

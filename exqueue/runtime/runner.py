@@ -87,9 +87,8 @@ class Runner:
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
-        for queue in self._caretaker.queues:
-            self._store.announce(queue)
-        self._heard = now
+        self._caretaker.announce()
+        self._beat(now)  # also shows whether this server takes writes at all
         self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
         self._caretaker.sweep()
         number, names = sum(spec.processes for spec in specs), ", ".join(self._caretaker.queues)
@@ -126,6 +125,7 @@ class Runner:
             self._next_care = now + CARE_EVERY
             self._caretaker.take_over(now, self._staff.slots())
             self._caretaker.sweep()
+            self._caretaker.announce()
         if now >= self._next_promote:
             due = self._caretaker.promote()
             self._next_promote = now + min(PROMOTE_EVERY, PROMOTE_EVERY if due is None else due)
@@ -133,7 +133,6 @@ class Runner:
 
     def _beat(self, now: float) -> None:
         for queue in self._caretaker.queues:
-            self._store.announce(queue)  # each time: the server may have been emptied
             born = [child for child in self._staff.crew.children.values() if child.spec.queue == queue and child.pid]
             for start in range(0, max(1, len(born)), BATCH):
                 slots = {child.slot: self._info(child) for child in born[start : start + BATCH]}
@@ -149,7 +148,8 @@ class Runner:
         return SlotInfo(child.slot, me.runner, me.host, child.pid, child.start, me.pid, me.start, child.spec.name, name, lease).encode()
 
     def _fence(self, now: float) -> None:
-        if self._staff.crew.children and now - self._heard > FENCE_AT * self._settings.lease:
+        living = any(not child.killed for child in self._staff.crew.children.values())
+        if living and now - self._heard > FENCE_AT * self._settings.lease:
             LOG.error("no beat for %.0f s: others may take over soon, so the worker processes are killed", now - self._heard)
             self._staff.kill()
 

@@ -58,7 +58,8 @@ class Channel:
         """Run one step and return its reply, whose first element is one of the words its header promises."""
         reply = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
         if isinstance(reply, r.ResponseError):
-            raise self._corrupt(script, keys, reply) if _code(reply) in _FOREIGN else self._translate(reply)
+            kinds = [KINDS[name] for name in script.keys]
+            raise self._corrupt(keys, kinds, reply) if _code(reply) in _FOREIGN else self._translate(reply)
         if not isinstance(reply, list) or reply[0] not in script.replies:
             raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
         return reply
@@ -75,7 +76,8 @@ class Channel:
                 self._until_readable(connection, seconds, wake, client_id)
                 connection.read_response()
             except r.ResponseError as error:
-                raise self._translate(error) from error
+                foreign = _code(error) in _FOREIGN
+                raise self._corrupt([source, target], ["list", "list"], error) if foreign else self._translate(error) from error
             except _TRANSIENT as error:
                 raise self._unavailable(error) from error
 
@@ -157,11 +159,11 @@ class Channel:
             raise self._translate(reply) from reply
         return reply
 
-    def _corrupt(self, script: Script, keys: list[str], error: r.ResponseError) -> StoreError:
+    def _corrupt(self, keys: list[str], kinds: list[str], error: r.ResponseError) -> StoreError:
         if _code(error) == "CORRUPT":
             return StoreCorrupt(f"somebody else wrote to a key of this queue: {one_line(str(error))}; set it right")
-        found = zip(keys, script.keys, self.ask([("TYPE", key) for key in keys]), strict=True)
-        wrong = [(key, kind.decode()) for key, name, kind in found if kind not in (b"none", KINDS[name].encode())]
+        found = zip(keys, kinds, self.ask([("TYPE", key) for key in keys]), strict=True)
+        wrong = [(key, kind.decode()) for key, right, kind in found if kind not in (b"none", right.encode())]
         held = ", ".join(f"{one_line(key)} is a {kind}" for key, kind in wrong)
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
 

@@ -60,7 +60,9 @@ class Store:
 
     def announce(self, queue: str) -> None:
         """Put a queue on the list of queues; before its first job, so that no job is where nobody looks."""
-        self.channel.ask([("SADD", registry_key(self.namespace), queue)])
+        registry = registry_key(self.namespace)
+        if not self.channel.ask([("SISMEMBER", registry, queue)])[0]:  # a full server refuses to be told again
+            self.channel.ask([("SADD", registry, queue)])
         self._announced.add(queue)
 
     def enqueue(self, queue: str, jobs: Sequence[NewJob], delay_ms: int = 0) -> list[bool]:

@@ -136,11 +136,11 @@ class Rule(Worker):
     ("worker", "wait"), [(Method, 4), (Static, 6), (OfTheClass, 10), (Lambda, 8), (Inherited, 4), (Function, 120), (Rule, 9), (Worker, 30)]
 )
 def test_a_backoff_may_be_a_rule_a_function_or_a_method(worker: type[Worker], wait: float) -> None:
-    assert policy_of(worker).delay(2, 0.0) == wait
+    assert policy_of(worker()).delay(2, 0.0) == wait
 
 
 def test_a_policy_is_what_the_worker_says() -> None:
-    policy = policy_of(Method)
+    policy = policy_of(Method())
     assert (policy.max_retries, policy.max_crashes) == (7, 4)
 
 

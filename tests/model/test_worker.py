@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exqueue.model.errors import BadArguments, ConfigError
+from exqueue.model.errors import BadArguments, ConfigError, ExqueueError
 from exqueue.model.policy import constant
 from exqueue.model.worker import (
     Configured,
@@ -149,6 +149,17 @@ def test_a_perform_behind_a_decorator_that_says_what_it_wraps_is_checked() -> No
     check_arguments(worker, (1,), {"b": 2})
     with pytest.raises(BadArguments, match="missing a required argument: 'a'"):
         check_arguments(worker, (), {})
+
+
+def test_a_perform_that_forgot_self_is_refused_in_words() -> None:
+    worker = with_options(perform=lambda: None)
+    with pytest.raises(ExqueueError, match="Sync"):
+        check_arguments(check_worker(worker), (), {})
+
+
+@pytest.mark.parametrize("kind", [staticmethod, lambda function: classmethod(lambda cls, a, b: None)], ids=["static", "class"])
+def test_a_perform_without_self_is_checked_as_it_will_be_called(kind: Callable[..., object]) -> None:
+    check_arguments(with_options(perform=kind(lambda a, b: None)), (1, 2), {})
 
 
 def test_an_async_perform_is_checked_as_any_other() -> None:

@@ -111,7 +111,7 @@ def test_who_waits_in_vain_gets_nothing(bench: Bench) -> None:
 def test_who_is_woken_waits_no_more_and_takes_no_job(bench: Bench, bell: tuple[int, int]) -> None:
     bench.open("s")
     os.write(bell[1], b"!")
-    bench.store.wait("q", "s", 4.0, bell[0])
+    bench.store.wait("q", "s", 60.0, bell[0])  # longer than a reply is waited for
     bench.put("a")
     assert (bench.pending, bench.reader.held("q", ["s"]), b"blocked_clients:0" in bench.ask("INFO", "clients")) == (["a"], {}, True)
 

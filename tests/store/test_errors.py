@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +182,15 @@ def test_a_connection_that_had_an_error_is_used_again_in_step(bench: Bench) -> N
     with pytest.raises(StoreError):
         bench.channel.ask([("PING",), ("NONSENSE",), ("ECHO", "x")])
     assert bench.channel.ask([("ECHO", "y"), ("LLEN", bench.keys["pending"])]) == [b"y", 1]
+
+
+def test_a_server_that_was_gone_for_long_is_reached_when_it_is_back(server: Server, tmp_path: Path) -> None:
+    channel = Channel(connector(f"unix://{tmp_path}/s", 5), where="test", patience=0)
+    for _ in range(300):
+        with pytest.raises(StoreUnavailable):
+            channel.ask([("PING",)])
+    (tmp_path / "s").symlink_to(server.socket)
+    assert channel.ask([("PING",)]) == [b"PONG"]
 
 
 def test_connections_that_the_server_has_closed_are_made_again(server: Server) -> None:

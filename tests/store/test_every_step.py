@@ -16,6 +16,7 @@ from tests.store.steps import REPEATABLE, SAFE, STEPS
 
 # `processing` is the list of the slot `s` in all steps here.
 PAIRS = [(step, key) for step in STEPS if step != "claim foreign" for key in script(step.split()[0]).keys]
+COUNTING = [step for step in STEPS if (step, "counters") in PAIRS]
 
 
 def test_every_step_is_among_them() -> None:
@@ -50,6 +51,21 @@ def test_a_key_of_the_wrong_type_is_named_and_nothing_is_written(bench: Bench, s
         with pytest.raises(StoreCorrupt, match=re.escape(f"{name} is a string")):
             act()
         assert bench.snapshot() == before
+
+
+@on_servers
+@pytest.mark.parametrize("step", COUNTING)
+@pytest.mark.parametrize("value", ["x", "", "1.5", "-1", "9" * 17])
+def test_a_counter_that_is_no_number_is_named_and_nothing_is_written(bench: Bench, step: str, value: str) -> None:
+    act = STEPS[step](bench)
+    counter = "seq" if step == "promote" else "completed"
+    saved = bench.ask("HGET", bench.keys["counters"], counter)
+    bench.ask("HSET", bench.keys["counters"], counter, value)
+    before = bench.snapshot()
+    with pytest.raises(StoreCorrupt, match=rf"the counter {counter} in {re.escape(bench.keys['counters'])} is not a number"):
+        act()
+    assert (bench.snapshot(), bench.reader.counts("q").completed) == (before, 0)
+    bench.ask("HSET", bench.keys["counters"], counter, saved or 0)
 
 
 @on_servers

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from exqueue.model.lifecycle import Place
+from exqueue.store.scripts import script
 from tests.conftest import on_servers
 from tests.store.kit import ERROR, FAIL, Bench
 
@@ -15,6 +17,12 @@ ACT: dict[str, Callable[[Bench, Sequence[str]], int]] = {
     "delete": lambda bench, ids: bench.store.delete("q", ids),
     "cancel": lambda bench, ids: bench.store.cancel("q", ids),
 }
+
+
+def sent(bench: Bench, action: str, request: str, *ids: str) -> list[Any]:
+    """The reply of a step that a person asks for under this name of the request."""
+    loaded, given = script(action), {"request": request}
+    return bench.channel.run(loaded, loaded.locate(bench.keys, given), loaded.arguments(given, ids))
 
 
 @on_servers
@@ -109,6 +117,17 @@ def test_nothing_is_done_for_no_ids(bench: Bench, action: str) -> None:
     bench.put("a")
     before = bench.snapshot()
     assert (ACT[action](bench, []), bench.snapshot()) == (0, before)
+
+
+@on_servers
+@pytest.mark.parametrize("action", ACT)
+def test_a_request_sent_again_is_answered_as_before_and_not_done_again(bench: Bench, action: str) -> None:
+    bench.fail("a", "b")
+    bench.put("c", "d")
+    ids = ("c", "x", "d", "a", "b")
+    first, after = sent(bench, action, "request-1", *ids), bench.snapshot()
+    assert (sent(bench, action, "request-1", *ids), bench.snapshot()) == (first, after)
+    assert sent(bench, action, "request-10", *ids)[1] == 0
 
 
 @on_servers

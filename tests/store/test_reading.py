@@ -180,6 +180,15 @@ def test_an_id_of_any_bytes_is_listed_shown_and_cancelled(bench: Bench, job_id: 
 
 
 @on_servers
+@pytest.mark.parametrize("name", [b"\xff\x1b[2J", b"a\nb", "é\u202e".encode()])
+def test_a_queue_of_any_name_is_listed_and_shown(bench: Bench, name: bytes) -> None:
+    bench.ask("SADD", f"{bench.app.settings.namespace}:queues", name)
+    queues = bench.app.queues()
+    assert ([raw_control(repr(queue)) for queue in queues], raw_control(repr(bench.app.failed()))) == ([[]], [])
+    assert "\n" not in repr(queues[0])
+
+
+@on_servers
 def test_a_body_that_would_run_something_is_not_run_by_any_read(bench: Bench, tmp_path: Path) -> None:
     bench.fail("a")
     bench.ask("HSET", bench.keys["bodies"], "a", REFERENCE + pickle.dumps(Bomb(tmp_path / "bang"), protocol=5))
