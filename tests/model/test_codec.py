@@ -109,6 +109,16 @@ def test_lambdas_and_local_functions_are_arguments_like_others() -> None:
     assert (given.args[0](4), given.kwargs["b"](1)().perform(2)) == (7, 3)
 
 
+def test_arguments_that_carry_code_are_for_the_python_they_were_made_by() -> None:
+    header, body = encode(Add, call(lambda n: n), 5, 10**6)
+    assert (header.by, body[:1], not_loaded(replace(header, python="3.9"), body)[0]) == ("value", REFERENCE, "incompatible")
+
+
+def test_arguments_without_code_are_for_any_python() -> None:
+    header, body = encode(Add, call(1, "cloudpickle"), 5, 10**6)
+    assert decode(replace(header, python="3.9"), body, {}) == (Add, call(1, "cloudpickle"))
+
+
 def test_a_class_that_was_replaced_in_its_module_travels_along(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.model.workers.Add", Outer)
     assert (is_importable(Add), encode(Add, call(1), 5, 10**6)[0].by) == (False, "value")

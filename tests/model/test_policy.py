@@ -94,13 +94,13 @@ def test_chance_makes_a_wait_longer_never_shorter(rule: Any, failures: int) -> N
 class Method(Worker):
     max_retries, max_crashes = 7, 4
 
-    def backoff(self, failures: int) -> float:  # type: ignore[override]
+    def backoff(self, failures: int) -> float:
         return failures * 2
 
 
 class Static(Worker):
     @staticmethod
-    def backoff(failures: int) -> float:  # type: ignore[override]
+    def backoff(failures: int) -> float:
         return failures * 3
 
 
@@ -108,12 +108,12 @@ class OfTheClass(Worker):
     unit = 5
 
     @classmethod
-    def backoff(cls, failures: int) -> float:  # type: ignore[override]
+    def backoff(cls, failures: int) -> float:
         return failures * cls.unit
 
 
 class Lambda(Worker):
-    backoff = lambda failures: timedelta(seconds=failures * 4)  # type: ignore[assignment]  # noqa: E731
+    backoff = lambda failures: timedelta(seconds=failures * 4)  # noqa: E731
 
 
 class Inherited(Method):
@@ -125,7 +125,7 @@ def minutes(failures: int) -> float:
 
 
 class Function(Worker):
-    backoff = minutes  # type: ignore[assignment]
+    backoff = minutes
 
 
 class Rule(Worker):

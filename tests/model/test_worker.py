@@ -12,6 +12,7 @@ import pytest
 from exqueue.model.errors import BadArguments, ConfigError, ExqueueError
 from exqueue.model.policy import constant
 from exqueue.model.worker import (
+    RESERVED,
     Configured,
     Worker,
     WorkerSpec,
@@ -72,6 +73,13 @@ def test_a_worker_without_perform_is_refused(worker: type[Worker]) -> None:
 )
 def test_an_option_of_the_wrong_kind_is_named(option: str, value: object, takes: str) -> None:
     assert refused(with_options(**{option: value})) == f"Sync.{option} is {value!r}; {takes}"
+
+
+@pytest.mark.parametrize("option", RESERVED)
+def test_an_option_that_does_nothing_yet_is_refused(option: str) -> None:
+    assert (
+        refused(with_options(**{option: None})) == f"Sync.{option} has no effect yet, so it is refused; remove it or give it another name"
+    )
 
 
 @pytest.mark.parametrize("name", ["a b", "a\n", "{q}", "x" * 201, "\x1b", "*", 5, ["q"]], ids=repr)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from exqueue.store.reads import SlotInfo
 from tests.conftest import on_servers
 from tests.store.kit import Bench
 
-INFO = SlotInfo("s", "r", "host", 12, 34, 56, 78, "app:Add", "name")
+INFO = SlotInfo("s", "r", "host", 12, 34, 56, 78, "app:Add", "name", 30.0)
 
 
 def empty_the_server(bench: Bench) -> None:
@@ -17,6 +19,11 @@ def empty_the_server(bench: Bench) -> None:
 def test_an_open_slot_is_listed_with_its_process_and_its_runner(bench: Bench) -> None:
     assert bench.store.register("q", "s", INFO.encode(), "r") is True
     assert (bench.reader.slots("q"), bench.reader.graves("q"), bench.reader.beats("q")) == ([INFO], [], {"r": "0"})
+
+
+def test_a_lease_of_whole_seconds_is_a_lease() -> None:
+    whole = replace(INFO, lease=30)
+    assert SlotInfo.decode("s", whole.encode().encode()) == INFO
 
 
 @on_servers

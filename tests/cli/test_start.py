@@ -1,0 +1,70 @@
+"""Before anything is done: help for every command; importing exqueue loads little and starts nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.cli.kit import environment, run
+
+COMMANDS = ["run", "enqueue", "status", "config", "shell", "demo", "failed", "jobs"]
+WORDS = [
+    *COMMANDS, "failed list", "failed show", "failed requeue", "failed delete", "jobs list", "jobs show", "jobs cancel",
+]  # fmt: skip
+LOOK = """
+import json, sys, threading
+before, running = set(sys.modules), threading.active_count()
+{what}
+loaded = [name for name in ("redis", "typer", "rich", "cloudpickle", "IPython", "asyncio", "hiredis") if name in set(sys.modules) - before]
+print(json.dumps([loaded, threading.active_count() - running]))
+"""
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = run("--help", cwd=tmp_path)
+    listed = [line.split()[0] for line in done.lines[done.lines.index("Commands:") + 1 :] if line]
+    assert (done.code, done.err, listed) == (0, "", COMMANDS)
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_every_command_has_help(bare: Command, words: str) -> None:
+    shown = bare(*words.split(), "--help")
+    assert (shown.code, shown.err, shown.lines[0].split(" [")[0]) == (0, "", f"Usage: exqueue {words}")
+    assert [line for line in shown.lines if line.startswith(("-", "failed", "jobs")) and len(line.split()) < 2] == []
+
+
+@pytest.mark.parametrize("words", [[], ["failed"], ["jobs"]])
+def test_a_command_alone_says_what_there_is(bare: Command, words: list[str]) -> None:
+    shown = bare(*words)
+    assert " ".join((shown.out + shown.err).split()).startswith(f"Usage: {' '.join(['exqueue', *words])} [OPTIONS] COMMAND [ARGS]...")
+
+
+def test_importing_exqueue_loads_neither_redis_nor_the_command_line(tmp_path: Path) -> None:
+    assert _look("import exqueue", tmp_path) == [[], 0]
+
+
+def test_defining_a_worker_does_not_either(tmp_path: Path) -> None:
+    assert _look("from exqueue import Worker, constant, Retry\nclass A(Worker):\n    backoff = constant(1)", tmp_path) == [[], 0]
+
+
+@pytest.mark.parametrize("what", ["from exqueue.app import Exqueue, enqueue", "import exqueue.cli.main", "import exqueue.runtime.runner"])
+def test_importing_starts_nothing(tmp_path: Path, what: str) -> None:
+    assert _look(what, tmp_path)[1] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_app_that_is_not_used_starts_nothing(tmp_path: Path) -> None:
+    assert _look("from exqueue import Exqueue\nExqueue()", tmp_path)[1] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def _look(what: str, directory: Path) -> list[object]:
+    """Which heavy modules are loaded, and how many threads started, by these lines in an empty directory."""
+    done = subprocess.run([sys.executable, "-c", LOOK.format(what=what)], cwd=directory, env=environment(), capture_output=True, check=True)
+    found: list[object] = json.loads(done.stdout)
+    return found
