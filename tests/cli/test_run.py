@@ -161,7 +161,7 @@ def server_of(place: Yard) -> int:
 
 def test_an_outage_longer_than_the_lease_is_sat_out(alone: Yard) -> None:
     pid = server_of(alone)
-    with alone.start("shop", "--lease", "1") as runner:
+    with alone.start("shop", "--lease", "2") as runner:
         soon(lambda: sorted(alone.names()) == ["first", "second"])
         os.kill(pid, signal.SIGSTOP)
         runner.has_logged("no beat for")
@@ -175,8 +175,8 @@ def test_an_outage_longer_than_the_lease_is_sat_out(alone: Yard) -> None:
 
 def test_a_full_server_does_not_stop_a_runner(alone: Yard) -> None:
     alone.burst()
-    alone.put("held", "held", delay=1500)
-    with alone.start("shop", "--lease", "1") as runner:
+    alone.put("held", "held", delay=2500)
+    with alone.start("shop", "--lease", "2") as runner:
         soon(lambda: len(alone.pids()) == 2)
         alone.ask("CONFIG", "SET", "maxmemory", 1)
         soon(lambda: "held" in alone.names())
