@@ -63,6 +63,7 @@ def server_answers(server: EmbeddedServer) -> bool:
 def fake_channel() -> Channel:
     """A channel to a fakeredis server of its own."""
     pool = fakeredis.FakeRedis(server=fakeredis.FakeServer()).connection_pool
+    pool.max_connections = 2**31  # it counts what it has ever made
     connect: Callable[[], Connection] = pool.make_connection
     return Channel(connect, where="fakeredis", patience=0)
 

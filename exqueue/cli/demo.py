@@ -60,7 +60,9 @@ def _runner(app: Exqueue, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
             yield process
-            if process.wait(10):
+            if process.poll() is None:
+                raise ExqueueError(f"the runner has not ended after {LONGEST:g} s; this machine may be very busy, try again")
+            if process.returncode:
                 raise ExqueueError(
                     f"the runner ended with {process.returncode}: {(directory / 'log').read_text('utf-8', 'replace')[-500:]}"
                 )

@@ -11,6 +11,7 @@ from exqueue.model import codec
 from exqueue.model.errors import ConfigError
 from exqueue.model.ids import new_id
 from exqueue.model.settings import Settings
+from exqueue.model.text import one_line
 from exqueue.model.worker import Call, Configured, check_arguments, check_name, check_worker, queue_of
 from exqueue.store.reads import Reader
 from exqueue.store.steps import NewJob, Store
@@ -45,6 +46,8 @@ class Enqueuer:
         if not isinstance(options.delay, int | float) or not 0 <= options.delay < 10**10:
             raise ConfigError(f"delay is {options.delay!r}; it takes seconds from now on, 0 for at once")
         for call in calls:
+            if not isinstance(call, Call):
+                raise ConfigError(f"enqueue_many takes calls, got {one_line(repr(type(call)))}; write call(...) for each job")
             check_arguments(worker, call.args, call.kwargs)
         now = time.time_ns() // 1_000_000
         jobs = [NewJob(options.id or new_id(), *codec.encode(worker, call, now, self._max_body)) for call in calls]

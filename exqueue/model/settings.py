@@ -32,8 +32,11 @@ class Settings:
     def __post_init__(self) -> None:
         check_name("namespace", self.namespace)
         for name, least in (("lease", 0.5), ("grace", 0), ("patience", 0), ("max_body", 1)):
-            if not getattr(self, name) >= least:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; it takes a number from {least}")
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not value >= least:
+                raise ConfigError(f"{name} is {value!r}; it takes a number from {least}")
+            if name != "max_body":
+                object.__setattr__(self, name, float(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import sys
@@ -107,9 +108,11 @@ def queue_of(worker: type[Any]) -> str:
 
 def check_name(what: str, name: object) -> str:
     """Names end up in Redis keys and on terminals: letters, digits and `._:@/-`, at most 200 of them."""
-    if isinstance(name, str) and 0 < len(name) <= 200 and all(c.isalnum() or c in "._:@/-" for c in name):
-        return name
-    raise ConfigError(f"{what} {name!r} is not a name: use 1 to 200 letters, digits and any of . _ : @ / -")
+    if not isinstance(name, str) or not 0 < len(name) <= 200 or not all(c.isalnum() or c in "._:@/-" for c in name):
+        raise ConfigError(f"{what} {name!r} is not a name: use 1 to 200 letters, digits and any of . _ : @ / -")
+    if name[0] == "-":
+        raise ConfigError(f"{what} {name!r} begins with '-', so a command line would take it for an option; begin it otherwise")
+    return name
 
 
 def path_of(worker: type[Any]) -> str:
@@ -137,6 +140,8 @@ def check_worker(worker: object) -> type[Worker]:
         raise ConfigError(f"{worker!r} is not a worker: pass a class that inherits from exqueue.Worker")
     if not callable(getattr(worker, "perform", None)):
         raise ConfigError(f"{worker.__name__} has no perform method; define what the job does in it")
+    if inspect.isgeneratorfunction(worker.perform) or inspect.isasyncgenfunction(worker.perform):
+        raise ConfigError(f"{worker.__name__}.perform has a yield in it, so calling it would run nothing; write it without")
     queue_of(worker)
     for name in RESERVED:
         if hasattr(worker, name):
@@ -181,6 +186,12 @@ def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, 
         BadArguments: naming the parameter that is missing, unknown, or given too often.
     """
     signature = _signature(worker)  # type: ignore[arg-type]
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
+    for name in kwargs:  # told before what is missing: a misspelt name explains why something is
+        if name not in signature.parameters and not takes_any:
+            near = difflib.get_close_matches(name, signature.parameters, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise BadArguments(worker.__name__, str(signature), f"got an unexpected keyword argument {name!r}{hint}", name)
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:

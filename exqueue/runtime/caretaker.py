@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from exqueue.model.worker import WorkerSpec
-from exqueue.runtime.host import is_alive, kill_and_wait
+from exqueue.runtime.host import is_gone, kill_and_wait
 from exqueue.runtime.recovery import Death, Recovery
 from exqueue.store.reads import Reader, SlotInfo
 from exqueue.store.steps import Store
 
 LOG: Final = logging.getLogger("exqueue.caretaker")
 GRAVE_MS: Final = 600_000  # how long a late BLMOVE of a dead client is reckoned with
-DEFAULT_MAX_CRASHES: Final = 3
+PROMOTE_AT_ONCE: Final = 50  # steps of a hundred jobs
+ABSENT: Final = "absent"  # in place of the counter of a runner that has none
+FOREIGN: Final = "\ufffd"  # in a name that is not UTF-8: no slot of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Caretaker:
         self._me = me
         self._lease = lease
         self._specs = specs
-        self._recovery = Recovery(store, reader)
+        self._recovery = Recovery(store, reader, specs)
         self._sightings: dict[tuple[str, str], _Sighting] = {}
         self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
 
@@ -55,26 +57,31 @@ class Caretaker:
         """Move what is due into the line; seconds until the next job is due, None if there is none."""
         waits: list[int] = []
         for queue in self.queues:
-            moved, wait = self._store.promote(queue)
-            while moved and wait == 0:
+            wait: int | None = 0
+            for _ in range(PROMOTE_AT_ONCE):  # what is left is for the next turn: the runner has to beat, too
                 moved, wait = self._store.promote(queue)
+                if not moved or wait != 0:
+                    break
             if wait is not None:
                 waits.append(wait)
         return min(waits) / 1000 if waits else None
 
     def idle(self) -> bool:
         """Whether no queue has anything that will still run by itself."""
-        return all(self._reader.counts(queue).unfinished == 0 for queue in self.queues)
+        # By place, and by the counters: a job on its way into a slot that was opened just now is in no list we looked at.
+        return all(self._reader.counts(queue).unfinished == 0 and self._reader.unfinished(queue) <= 0 for queue in self.queues)
 
     def take_over(self, now: float, mine: set[str]) -> None:
         """Recover what dead processes of others hold. `now`: monotonic; `mine`: slots this runner answers for itself."""
         for queue in self.queues:
             beats = self._reader.beats(queue)
             self._watch(queue, beats, now)
-            others = [slot for slot in self._reader.slots(queue) if slot.slot not in mine]
+            slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
+            others = [slot for slot in slots if slot.slot not in mine]
             for slot in others:
-                self._consider(queue, slot, beats.get(slot.runner, ""), now)
+                self._consider(queue, slot, beats.get(slot.runner, ABSENT), now)
             self._sign_off(queue, beats, {slot.runner for slot in others}, now)
+            self._forget(queue, beats.keys() | {slot.runner for slot in slots})
 
     def forget_sightings(self) -> None:
         """Begin all observation anew: while Redis could not be reached, silence proves nothing."""
@@ -83,11 +90,11 @@ class Caretaker:
     def sweep(self) -> None:
         """Empty closed slots that a late BLMOVE has filled, forget old ones."""
         for queue in self.queues:
-            graves = self._reader.graves(queue)
+            graves = [slot for slot in self._reader.graves(queue) if FOREIGN not in slot]
             held = self._reader.held(queue, graves)
             for slot in graves:
                 if slot in held:
-                    self._recovery.take_back(queue, Death(slot, "", "swept"), DEFAULT_MAX_CRASHES)
+                    self._recovery.take_back(queue, Death(slot, "", "swept"))
                 else:
                     self._store.bury(queue, slot, GRAVE_MS)
 
@@ -96,6 +103,10 @@ class Caretaker:
             seen = self._sightings.get((queue, runner))
             if seen is None or seen.beat != beat:
                 self._sightings[queue, runner] = _Sighting(beat, now)
+
+    def _forget(self, queue: str, runners: set[str]) -> None:
+        for key in [key for key in self._sightings if key[0] == queue and key[1] not in runners]:
+            del self._sightings[key]
 
     def _silent(self, queue: str, runner: str, now: float, lease: float = 0.0) -> bool:
         """Whether a runner has not moved its counter for a whole lease, its own or ours, whichever is longer.
@@ -112,15 +123,14 @@ class Caretaker:
             if silent:
                 self._take_back(queue, slot, Death(slot.slot, slot.runner, slot.hostname, beat=beat))
             return
-        orphaned = not is_alive(slot.runner_pid, slot.runner_start) or slot.runner == self._me.runner
+        orphaned = is_gone(slot.runner_pid, slot.runner_start) or slot.runner == self._me.runner
         # The runner of a live pair sees the end of its process itself, and knows the signal. On one host nobody is
         # recovered who might still run: kill, wait for the kernel's word, then recover.
         if (orphaned or silent) and kill_and_wait(slot.pid, slot.start, 2.0):
             self._take_back(queue, slot, Death(slot.slot, slot.runner, slot.hostname))
 
     def _take_back(self, queue: str, slot: SlotInfo, death: Death) -> None:
-        spec = next((spec for spec in self._specs if spec.name == slot.worker), None)
-        if self._recovery.take_back(queue, death, spec.max_crashes if spec else DEFAULT_MAX_CRASHES):
+        if self._recovery.take_back(queue, death):
             LOG.info("took over slot %s of %s, left by a dead process on %s", slot.slot, queue, slot.hostname or "an unknown host")
 
     def _sign_off(self, queue: str, beats: dict[str, str], with_slots: set[str], now: float) -> None:

@@ -9,6 +9,7 @@ from exqueue.model.worker import WorkerSpec
 
 HEALTHY: Final = 1.0  # seconds a process must live for its end not to count as part of a crash storm
 FIRST_PAUSE: Final = 0.1
+UNBORN: Final = 50
 LONGEST_PAUSE: Final = 5.0
 
 
@@ -41,12 +42,16 @@ class Crew:
         self.children: dict[str, Child] = {}
 
     def missing(self, now: float) -> list[Child]:
-        """New children, to be forked now, so that every worker type has its number. `now`: monotonic seconds."""
-        fresh = []
+        """New children, to be forked now, so that every worker type has its number. `now`: monotonic seconds.
+
+        No more than UNBORN are asked for at a time: runner and fork server must not both wait for the other to read.
+        """
+        fresh: list[Child] = []
+        room = UNBORN - sum(1 for child in self.children.values() if not child.pid)
         for spec in self._specs:
             lacking = spec.processes - sum(1 for child in self.children.values() if child.spec == spec)
             if now >= self._trouble[spec.name].not_before:
-                fresh += [self._make(spec, now) for _ in range(lacking)]
+                fresh += [self._make(spec, now) for _ in range(min(lacking, room - len(fresh)))]
         return fresh
 
     def next_due(self, now: float) -> float | None:

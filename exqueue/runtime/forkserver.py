@@ -84,15 +84,22 @@ class ForkServer:
         sys.stdout.flush()
         sys.stderr.flush()
         # A SIGTERM between the fork and the worker process's own handler must wait, not be lost.
+        me = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # too many processes, or too little memory: no reason to end those that run
+            self._line.say({"unborn": slot, "reason": str(error)})
+            return
+        finally:
+            if os.getpid() == me:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if pid:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             self._line.say({"forked": slot, "pid": pid, "start": start_time(pid)})
             return
         code = 1
         try:
-            die_with_parent()
+            die_with_parent(me)
             self._line.close()
             signal.set_wakeup_fd(-1)
             os.close(self._ended)
@@ -140,8 +147,8 @@ class ForkServer:
 
 
 def main() -> None:
-    """`python -m exqueue.runtime.forkserver FD`: started by the runner only."""
-    die_with_parent()
+    """`python -m exqueue.runtime.forkserver FD RUNNER`: started by the runner only."""
+    die_with_parent(int(sys.argv[2]))
     for stream in (sys.stdout, sys.stderr):  # what a job prints is seen at once, also in a file, also before a kill -9
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)

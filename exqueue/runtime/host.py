@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
 import signal
 import socket
-import sys
-import threading
-import time
 from pathlib import Path
 from typing import Final
 
@@ -45,14 +43,44 @@ def is_alive(pid: int, start: int) -> bool:
     return pid > 0 and start > 0 and start_time(pid) == start
 
 
+def is_gone(pid: int, start: int) -> bool:
+    """Whether this very process surely runs no more. False also where it cannot be seen (another user, hidden /proc)."""
+    if pid <= 0 or start <= 0:
+        return False
+    found = start_time(pid)
+    if found:
+        return found != start
+    if Path(f"/proc/{pid}").exists():
+        return True  # a zombie
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def send_signal(pid: int, start: int, number: signal.Signals) -> None:
+    """Signal this very process; nothing if it is gone. The handle keeps its pid from changing hands meanwhile."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return
+    with contextlib.suppress(OSError):
+        if is_alive(pid, start):
+            signal.pidfd_send_signal(handle, number)
+    os.close(handle)
+
+
 def kill_and_wait(pid: int, start: int, seconds: float) -> bool:
     """Kill a process and wait until the kernel says that it is gone. False: it is still there, or may not be killed."""
-    if not is_alive(pid, start):
+    if is_gone(pid, start):
         return True
     try:
         handle = os.pidfd_open(pid)
     except OSError:
-        return not is_alive(pid, start)
+        return is_gone(pid, start)
     try:
         if is_alive(pid, start):  # looked at again: the handle now keeps the pid from changing hands
             signal.pidfd_send_signal(handle, signal.SIGKILL)
@@ -64,18 +92,8 @@ def kill_and_wait(pid: int, start: int, seconds: float) -> bool:
         os.close(handle)
 
 
-def die_with_parent() -> None:
-    """Let the kernel kill this process when its parent dies. Elsewhere than on Linux a thread looks twice a second."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    else:
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent, which had this pid when it made us, dies. Linux."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 
 
 class Line:
-    """One end of the pair. Never blocks when reading; ends when the other side is gone."""
+    """One end of the pair. Reading never blocks. `closed`: the other side is gone, or we have hung up."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -21,25 +22,22 @@ class Line:
         return self._sock.fileno()
 
     def say(self, message: dict[str, Any]) -> None:
-        """Send one message; silently nothing if the other side is gone (its end is noticed elsewhere)."""
-        try:
+        """Send one message; nothing if the other side is gone: that is noticed where we listen, and only there."""
+        with contextlib.suppress(OSError):
             self._sock.sendall(json.dumps(message).encode() + b"\n")
-        except OSError:
-            self.closed = True
 
     def hear(self) -> Iterator[dict[str, Any]]:
         """The messages that have arrived."""
-        try:
-            data = self._sock.recv(65536)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.closed = True
-            return
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        yield from (json.loads(line) for line in lines)
+        while not self.closed:
+            try:
+                data = self._sock.recv(65536, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            self.closed = not data
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            yield from (json.loads(line) for line in lines)
 
     def close(self) -> None:
         """Hang up."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -38,6 +40,14 @@ class Born:
 
 
 @dataclass(frozen=True, slots=True)
+class Unborn:
+    """A worker process could not be forked; `reason` is the kernel's."""
+
+    slot: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A worker process is gone and reaped. `status`: negative is a signal, else the exit code."""
 
@@ -50,7 +60,7 @@ class Lost:
     """The fork server itself is gone, and so are all worker processes, or they will be in a moment."""
 
 
-Event = Loaded | Refused | Born | Ended | Lost
+Event = Loaded | Refused | Born | Unborn | Ended | Lost
 
 
 class Nursery:
@@ -61,18 +71,26 @@ class Nursery:
         ours.setblocking(True)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "exqueue.runtime.forkserver", str(theirs.fileno())],
+                [sys.executable, "-m", "exqueue.runtime.forkserver", str(theirs.fileno()), str(os.getpid())],
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self.line = Line(ours)
+        # The end of the line is not enough: a process that user code forked while it was imported keeps it open.
+        self._handle = os.pidfd_open(self.process.pid)
         self.line.say({"load": targets, "settings": asdict(settings), "runner": runner, "verbose": verbose})
+
+    @property
+    def sources(self) -> list[Any]:
+        """What to select on; nothing once it is closed."""
+        return [] if self.line.closed else [self.line, self._handle]
 
     def fork(self, slot: str, spec: WorkerSpec) -> None:
         """Ask for a worker process. `Born` follows, unless the server is lost."""
         self.line.say({"fork": slot, "worker": spec.name, "queue": spec.queue})
 
     def events(self) -> Iterator[Event]:
-        """What has happened. Call it when `line` is readable."""
+        """What has happened. Call it when one of `sources` is readable."""
+        ended = self.process.poll() is not None  # asked first: what it said before its end is heard below
         for message in self.line.hear():
             match message:
                 case {"specs": specs}:
@@ -81,16 +99,20 @@ class Nursery:
                     yield Refused(reason)
                 case {"forked": slot, "pid": pid, "start": start}:
                     yield Born(slot, pid, start)
+                case {"unborn": slot, "reason": reason}:
+                    yield Unborn(slot, reason)
                 case {"ended": pid, "status": status}:
                     yield Ended(pid, status)
                 case _:
                     pass
-        if self.line.closed:
+        if self.line.closed or ended:
             yield Lost()
 
     def close(self) -> None:
         """End the server; children that still live die with it."""
         self.line.close()
+        with contextlib.suppress(OSError):
+            os.close(self._handle)
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import random
-import select
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from exqueue.model.ids import ID_LENGTH
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.text import one_line
 from exqueue.model.worker import Worker
+from exqueue.runtime import logs
 from exqueue.runtime.execute import Execution, execute
+from exqueue.store.channel import readable
 from exqueue.store.steps import Empty, Settled, Stale, Store, Unregistered
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ BLOCK: Final = 2.0  # seconds in BLMOVE: the longest a connection that died sile
 REFUSED_PAUSE: Final = 0.5
 LOG: Final = logging.getLogger("exqueue.process")
 
+ORDERLY: Final = 74  # exit code: ended because it was asked to; not 0, which is what a job's own exit would look like
 FENCED: Final = 75  # exit code: our slot was closed by somebody who took us for dead
 
 
@@ -49,15 +51,22 @@ class WorkerProcess:
         self._known = known
         self._stopping = False
         self._claims = 0
+        self._pid = os.getpid()
         self._wake, self._waker = os.pipe()
 
     def run(self) -> int:
         """Work until told to stop; the exit code of the process."""
         self._listen()
+        # Blocked meanwhile: a SIGTERM that came between the fork and the child's default handler would be lost.
+        os.register_at_fork(
+            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
+            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),
+            after_in_child=self._become_ordinary,
+        )
         post = self._post
         opened = self._insist("open its slot", self._register, give_up=lambda: self._stopping)
         if opened is not True:
-            return 0 if opened is None else FENCED
+            return ORDERLY if opened is None else FENCED
         claim: Claim | None = None
         while not self._stopping or claim:
             if claim:
@@ -73,7 +82,7 @@ class WorkerProcess:
                     return FENCED
                 case Empty() | None:
                     pass
-        return 0
+        return ORDERLY
 
     def _register(self) -> bool:
         post = self._post
@@ -88,7 +97,7 @@ class WorkerProcess:
         try:
             self._store.wait(self._post.queue, self._post.slot, BLOCK, self._wake)
         except StoreRefused:  # a full server refuses to block; a claim it allows, or it says why not
-            select.select([self._wake], [], [], REFUSED_PAUSE)
+            readable([self._wake], REFUSED_PAUSE)
         self._drain()
         return self._give_back(self._store.claim(self._post.queue, self._post.slot, self._token()))
 
@@ -100,7 +109,10 @@ class WorkerProcess:
 
     def _work(self, claim: Claim) -> Claim | None:
         # Killed from here until the settlement is written: the job stays in our list and is recovered from there.
+        if signal.getsignal(signal.SIGTERM) != self._stop:  # the job before has changed it
+            self._listen()
         done = execute(claim, self._known)
+        self._end_if_forked()
         verdict = verdicts.settle(done.outcome, claim.run, done.policy, random.random())  # noqa: S311 (jitter)
         if isinstance(verdict, verdicts.Complete):
             return self._complete(claim)
@@ -141,14 +153,14 @@ class WorkerProcess:
             case _:
                 assert_never(verdict)
 
-    @staticmethod
-    def _after_failure(worker: Worker | None, verdict: verdicts.Fail) -> None:
+    def _after_failure(self, worker: Worker | None, verdict: verdicts.Fail) -> None:
         if worker is None:
             return
         try:
             worker.after_failure(verdict.error)
         except BaseException:
             LOG.exception("%s.after_failure raised", type(worker).__name__)
+        self._end_if_forked()
 
     @staticmethod
     def _tell_stale(claim: Claim) -> None:
@@ -170,13 +182,27 @@ class WorkerProcess:
                     told = True
                 if give_up():
                     return None
-                select.select([self._wake], [], [], pause)
+                readable([self._wake], pause)
                 pause = min(pause * 2, 1.0)
                 self._drain()
             else:
                 if told:
                     LOG.info("Redis answers again")
                 return answer
+
+    def _end_if_forked(self) -> None:
+        """A process that the job forked and that fell out of it must not go on as a second owner of the slot."""
+        if os.getpid() != self._pid:
+            logs.flush()
+            os._exit(0)
+
+    @staticmethod
+    def _become_ordinary() -> None:
+        """In what a job forks: SIGTERM ends it, and wakes nobody."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def _token(self) -> str:
         self._claims += 1

@@ -13,8 +13,9 @@ from exqueue.model.ids import ID_LENGTH
 from exqueue.model.job import Claim, ErrorInfo, JobRecord
 from exqueue.model.policy import Policy
 from exqueue.model.text import one_line
+from exqueue.model.worker import WorkerSpec
 from exqueue.store.reads import Reader
-from exqueue.store.steps import Store
+from exqueue.store.steps import Settled, Store
 
 LOG: Final = logging.getLogger("exqueue.recovery")
 
@@ -37,17 +38,19 @@ class Death:
 class Recovery:
     """Closes the slots of dead processes, one step each; may be repeated, and done by several runners at once."""
 
-    def __init__(self, store: Store, reader: Reader) -> None:
+    def __init__(self, store: Store, reader: Reader, specs: tuple[WorkerSpec, ...]) -> None:
         self._store = store
         self._reader = reader
+        self._max_crashes = {spec.name: spec.max_crashes for spec in specs}
 
-    def take_back(self, queue: str, death: Death, max_crashes: int) -> bool:
+    def take_back(self, queue: str, death: Death) -> bool:
         """Recover one slot; False if its runner turned out to live. Raises StoreError: call again later."""
         for _ in range(100):
             started = self._started(queue, death.slot)
             if started and death.ours:
                 self._release(started, death)
                 continue
+            max_crashes = self._max_crashes.get(started.header.worker, Policy().max_crashes) if started else 0
             verdict = self._judge(started, death, max_crashes) if started else None
             claim = (started.id, started.run.token) if started else ("", "")
             answer = self._store.recover(queue, death.slot, death.runner, death.beat, claim, verdict)
@@ -68,8 +71,8 @@ class Recovery:
         claim = Claim(job.id, job.queue, job.run.token, job.run, job.header, b"")
         verdict = verdicts.settle(o.Interrupted(), job.run, Policy(), 0.0)
         assert isinstance(verdict, verdicts.Release)  # noqa: S101 (for mypy: what an interruption leads to)
-        self._store.apply(claim, death.slot, verdict)
-        LOG.info("%s: interrupted, back at the head of its queue, not counted", _name(job))
+        if isinstance(self._store.apply(claim, death.slot, verdict), Settled):
+            LOG.info("%s: interrupted, back at the head of its queue, not counted", _name(job))
 
     @staticmethod
     def _judge(job: JobRecord, death: Death, max_crashes: int) -> verdicts.Fail | verdicts.Recover:

@@ -13,7 +13,7 @@ import select
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from exqueue.model.errors import StoreError
 from exqueue.model.settings import Settings
@@ -58,7 +58,6 @@ class Runner:
         self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=timeout)
         self._store = Store(self._channel, settings.namespace)
         self._reader = Reader(self._channel, settings.namespace)
-        self._recovery = Recovery(self._store, self._reader)
         self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
         self._outage = self._idle = False
         self._heard = self._next_beat = self._next_care = self._next_promote = 0.0
@@ -86,6 +85,7 @@ class Runner:
 
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()
+        self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
@@ -96,18 +96,15 @@ class Runner:
 
     def _turn(self, signals: StopSignals) -> None:
         now = time.monotonic()
+        self._fence(now)
         try:
             self._look_after(now)
-            if self._outage:
-                LOG.info("Redis answers again")
-            self._outage = False
         except StoreError as error:
             if not self._outage:
                 LOG.error("cannot look after the queues, will go on trying: %s", error)
             self._outage = True
             self._caretaker.forget_sightings()
             self._next_beat = self._next_care = self._next_promote = now + OUTAGE_PAUSE
-        self._fence(now)
         self._stop_if_asked(signals, now)
         if not self._outage:  # what could be killed again before it has claimed anything is not forked
             self._staff.fill(now)
@@ -119,7 +116,7 @@ class Runner:
             self._beat(now)
         while self._staff.dead:
             child, death = self._staff.dead[0]
-            self._recovery.take_back(child.spec.queue, death, child.spec.max_crashes)
+            self._recovery.take_back(child.spec.queue, death)
             self._staff.dead.pop(0)
         if now >= self._next_care:
             self._next_care = now + CARE_EVERY
@@ -141,6 +138,9 @@ class Runner:
                     self._staff.kill(taken)
         self._heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
         self._next_beat = now + min(3.0, self._settings.lease / 10)
+        if self._outage:
+            LOG.info("Redis answers again")
+        self._outage = False
 
     def _info(self, child: Child) -> str:
         me = self._me
@@ -179,15 +179,15 @@ class Runner:
         LOG.info("runner %s: stopped", self._me.runner)
 
     def _until_next(self, now: float) -> float:
-        planned = min(self._next_beat, self._next_care, self._next_promote, self._deadline) - now
+        deadline = self._deadline if self._deadline > now else NEVER
+        planned = min(self._next_beat, self._next_care, self._next_promote, deadline) - now
         due = self._staff.next_due(now)
         return max(0.0, planned if due is None else min(planned, due))
 
     def _listen(self, signals: StopSignals, seconds: float) -> None:
-        sources: list[Any] = [signals] if self._staff.line is None else [signals, self._staff.line]
-        readable, _, _ = select.select(sources, [], [], seconds)
+        readable, _, _ = select.select([signals, *self._staff.sources], [], [], seconds)
         signals.drain()
-        if len(readable) > (signals in readable):
+        if any(source is not signals for source in readable):
             self._staff.hear(time.monotonic())
 
     def _new_nursery(self) -> Nursery:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from exqueue.model.errors import ConfigError
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.crew import Child, Crew
-from exqueue.runtime.host import kill_and_wait, start_time
-from exqueue.runtime.nursery import Born, Ended, Event, Loaded, Lost, Nursery, Refused
-from exqueue.runtime.process import FENCED
+from exqueue.runtime.host import kill_and_wait, send_signal
+from exqueue.runtime.nursery import Born, Ended, Event, Loaded, Lost, Nursery, Refused, Unborn
+from exqueue.runtime.process import FENCED, ORDERLY
 from exqueue.runtime.recovery import Death
 
 LOG: Final = logging.getLogger("exqueue.runner")
 NEVER: Final = float("inf")
 RELOAD_PAUSE: Final = 1.0
+RELOAD_AGAIN: Final = 3.0
 
 
 class Staff:
@@ -40,9 +40,9 @@ class Staff:
         self.dead: list[tuple[Child, Death]] = []
 
     @property
-    def line(self) -> object | None:
-        """What to select on for news; None while there is no fork server."""
-        return None if self._nursery.line.closed else self._nursery.line
+    def sources(self) -> list[Any]:
+        """What to select on for news; nothing while there is no fork server."""
+        return self._nursery.sources
 
     def slots(self) -> set[str]:
         """The slots this runner answers for: of the living, and of the dead that are not recovered yet."""
@@ -99,8 +99,14 @@ class Staff:
                 if not self.loaded:
                     raise ConfigError(reason)
                 LOG.error("the workers cannot be loaded any more, will go on trying: %s", reason)
+                self._nursery.close()
+                self._able, self._reload_at = False, now + RELOAD_AGAIN
             case Born(slot, pid, start):
                 self._on_born(slot, pid, start)
+            case Unborn(slot, reason):
+                if child := self.crew.children.get(slot):
+                    LOG.error("no worker process can be forked for %s, will go on trying: %s", child.spec.name, reason)
+                    self.crew.ended(child, orderly=False, now=now)
             case Ended(pid, status):
                 if child := self.crew.by_pid(pid):
                     self._bury(child, status, now)
@@ -127,18 +133,17 @@ class Staff:
         self._reload_at = now + RELOAD_PAUSE
 
     def _bury(self, child: Child, status: int | None, now: float) -> None:
-        orderly = child.killed or status in (0, FENCED)
+        orderly = child.killed or status in (ORDERLY, FENCED)
         self.crew.ended(child, orderly=orderly, now=now)
         where = f"{socket.gethostname()}:{child.pid}"
-        self.dead.append((child, Death(child.slot, self._runner, where, status, ours=child.killed)))
+        self.dead.append((child, Death(child.slot, self._runner, where, status, ours=orderly)))
         if not orderly:
             LOG.warning("worker process %d of %s ended with status %s", child.pid, child.spec.name, status)
 
     @staticmethod
     def _signal(child: Child, number: signal.Signals) -> None:
-        # It is a child of our fork server, not reaped before we hear of it; the start time guards against a reused pid.
-        if child.pid and start_time(child.pid) == child.start:
-            os.kill(child.pid, number)
+        if child.pid:
+            send_signal(child.pid, child.start, number)
 
 
 def _override(specs: tuple[WorkerSpec, ...], processes: dict[str, int]) -> tuple[WorkerSpec, ...]:

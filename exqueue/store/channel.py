@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -87,15 +88,15 @@ class Channel:
         self._leave()
 
     def _hang_up(self) -> None:
-        while self._idle:
-            self._idle.pop().disconnect()
+        with contextlib.suppress(IndexError):  # other threads take some out meanwhile
+            while True:
+                self._idle.pop().disconnect()
 
     def _until_readable(self, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
         if wake is None:
             return
         sock: Any = getattr(connection, "_sock")  # noqa: B009 (redis-py has no public name for it)
-        readable, _, _ = select.select([sock, wake], [], [], seconds + 3)
-        if wake in readable and not isinstance(client_id, Exception):
+        if wake in readable([sock.fileno(), wake], seconds + 3) and not isinstance(client_id, Exception):
             # Not by closing: the server could still move a job to us, and it would lie there until a sweep.
             with self._borrowed() as other:
                 self._exchange(other, [("CLIENT", "UNBLOCK", client_id)])
@@ -178,6 +179,14 @@ class Channel:
     def _unavailable(self, error: Exception, *, uncertain: bool = True) -> StoreUnavailable:
         said = one_line(str(error), 160) or type(error).__name__
         return StoreUnavailable(f"cannot reach Redis at {self._where}: {said}; is it running, is EXQUEUE_URL right?", uncertain=uncertain)
+
+
+def readable(descriptors: list[int], seconds: float) -> set[int]:
+    """Which of these can be read, after waiting at most so long. Not select(): that ends at descriptor 1023."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(max(0.0, seconds) * 1000)}
 
 
 def _code(error: Exception) -> str:

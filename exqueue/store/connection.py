@@ -23,6 +23,7 @@ from exqueue.store.embedded import EmbeddedServer
 
 SCHEMES: Final = ("redis", "rediss", "unix", "embedded")
 
+_UNCOUNTED: Final = 2**31  # the pool counts what it has ever made, and would stop at 100 after an outage
 _FROM_URL: Final = frozenset({"host", "port", "path", "db", "username", "password", "connection_class", "client_name"})
 _NOT_FROM_URL: Final = frozenset({
     "decode_responses", "protocol", "retry_on_timeout", "retry_on_error", "health_check_interval", "socket_timeout",
@@ -81,7 +82,7 @@ def connector(url: str, timeout: float, start: float = 30.0) -> Connector:
         return _embedded(url, timeout, start)
     if scheme not in SCHEMES or not url.startswith(f"{scheme}://"):
         raise ConfigError(f"{safe_url(url)!r} is not a URL exqueue knows; use redis://HOST:PORT/DB, rediss://, unix:// or embedded:DIR")
-    pool = ConnectionPool(**{**_parsed(url), **_options(timeout)})
+    pool = ConnectionPool(**{**_parsed(url), **_options(timeout), "max_connections": _UNCOUNTED})
     return Connector(pool.make_connection)
 
 

@@ -45,9 +45,14 @@ class SlotInfo:
             data = json.loads(raw)
         except (ValueError, RecursionError):
             data = None
-        if not isinstance(data, dict) or not all(type(data.get(name)) is type(value) for name, value in _SLOT_DEFAULTS.items()):
+        if not isinstance(data, dict):
             return SlotInfo(slot)
-        return SlotInfo(slot, **{name: data[name] for name in _SLOT_DEFAULTS})
+        known = {name: data.get(name, default) for name, default in _SLOT_DEFAULTS.items()}  # older runners say less
+        if type(known["lease"]) is int and abs(known["lease"]) < 10**9:
+            known["lease"] = float(known["lease"])
+        return (
+            SlotInfo(slot, **known) if all(type(known[name]) is type(value) for name, value in _SLOT_DEFAULTS.items()) else SlotInfo(slot)
+        )
 
 
 _SLOT_DEFAULTS: Final[dict[str, Any]] = {
@@ -78,8 +83,17 @@ class Reader:
             ("HMGET", keys["counters"], "enqueued", "completed", "deleted"),
             *(("LLEN", keys.processing(slot)) for slot in slots),
         ])  # fmt: skip
-        enqueued, completed, deleted = (int(value) if value and value.isdigit() and len(value) < 16 else 0 for value in counters)
+        enqueued, completed, deleted = map(_count, counters)
         return Counts(pending, delayed, sum(held), failed, enqueued, completed, deleted)
+
+    def unfinished(self, queue: str) -> int:
+        """How many jobs will still run by themselves, by the counters, all read at one moment."""
+        keys = self._keys(queue)
+        *_, (failed, counters) = self._channel.ask([
+            ("MULTI",), ("ZCARD", keys["failed"]), ("HMGET", keys["counters"], "enqueued", "completed", "deleted"), ("EXEC",),
+        ])  # fmt: skip
+        enqueued, completed, deleted = map(_count, counters)
+        return enqueued - completed - deleted - int(failed)
 
     def slots(self, queue: str) -> list[SlotInfo]:
         """The open slots: worker processes that live, or have not been found dead yet."""
@@ -177,6 +191,11 @@ class Reader:
         """What INFO says of the server."""
         lines = self._channel.ask([("INFO", "server")])[0].decode("utf-8", "replace").splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def _count(value: bytes | None) -> int:
+    """A counter; 0 where somebody else wrote something that is none."""
+    return int(value) if value and value.isdigit() and len(value) < 16 else 0
 
 
 def _moment(score: bytes | None) -> int:

@@ -14,6 +14,7 @@ from exqueue.store.channel import Channel
 from exqueue.store.keys import QueueKeys, queue_keys, registry_key
 from exqueue.store.scripts import script
 
+BATCH_BYTES: Final = 64 * 1024 * 1024
 BATCH: Final = 100  # ids one script call may carry: a script blocks the server while it runs
 
 
@@ -70,9 +71,9 @@ class Store:
         if queue not in self._announced:
             self.announce(queue)
         fresh = [True] * len(jobs)
-        for start in range(0, len(jobs), BATCH):
+        for start, end in _batches(jobs):
             rest: list[str | bytes] = []
-            for job in jobs[start : start + BATCH]:
+            for job in jobs[start:end]:
                 rest += (job.id, job.header.encode(), job.body)
             reply = self._run("enqueue", queue, rest=tuple(rest), delay_ms=delay_ms)
             if reply[0] == b"founded":  # also after somebody emptied the server under us
@@ -173,6 +174,17 @@ class Store:
     def _run(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
         loaded = script(step)
         return self.channel.run(loaded, loaded.locate(self.keys(queue), argv), loaded.arguments(argv, rest))
+
+
+def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:
+    """Where to cut: at most BATCH jobs and about BATCH_BYTES of bodies a step; a server takes 1 GB in one request."""
+    cuts, start, size = [], 0, 0
+    for position, job in enumerate(jobs):
+        if position - start == BATCH or (size + len(job.body) > BATCH_BYTES and position > start):
+            cuts.append((start, position))
+            start, size = position, 0
+        size += len(job.body)
+    return [*cuts, (start, len(jobs))] if jobs else []
 
 
 def raw_id(job_id: str) -> str | bytes:

@@ -3,7 +3,8 @@
 -- argv: slot runner beat id token to error
 -- moves: processing -> pending, processing -> failed
 -- replies: recovered | gone | alive | changed
--- `beat`: the counter the caller saw unchanged for a whole lease; empty when the process is known to be dead.
+-- `beat`: the counter the caller saw unchanged for a whole lease, `absent` if there was none all the while; empty when
+-- the process is known to be dead.
 -- `id` and `token`: the start that was cut off, as the caller saw it, `to`: its verdict. A job that was moved into the
 -- list but never claimed did not run: it goes back uncounted.
 local pending, processing, runs, jobs, errors, failed, slots, graves, settled, beats, counters = unpack(KEYS)
@@ -11,7 +12,7 @@ local slot, runner, beat, started, token, to, line = unpack(ARGV)
 local held = redis.call('LRANGE', processing, 0, 99)
 -- Unknown slots may hold jobs, too: when the server was emptied under a process that was blocked in BLMOVE.
 if #held == 0 and redis.call('HEXISTS', slots, slot) == 0 and redis.call('HEXISTS', graves, slot) == 0 then return {'gone'} end
-if beat ~= '' and (redis.call('HGET', beats, runner) or '') ~= beat then return {'alive'} end
+if beat ~= '' and (redis.call('HGET', beats, runner) or 'absent') ~= beat then return {'alive'} end
 for _, id in ipairs(held) do
   local owner = read_run(runs, id).token
   if string.sub(owner, 1, #slot + 1) == slot .. '/' and (id ~= started or owner ~= token) then return {'changed'} end
