@@ -76,8 +76,11 @@ def test_a_fork_server_killed_together_with_its_processes_is_replaced(rig: Rig) 
 
 
 def test_the_end_of_a_fork_server_is_noticed_though_its_line_is_kept_open(rig: Rig) -> None:
-    keeps = "import multiprocessing\nkept = multiprocessing.get_context('fork').Process(target=time.sleep, args=(15,), daemon=True)\nkept.start()\n"
-    rig.workers(keeps + GATED)
+    rig.workers(f"""
+import multiprocessing
+kept = multiprocessing.get_context('fork').Process(target=time.sleep, args=(15,), daemon=True)
+kept.start()
+{GATED}""")
     rig.enqueue_many("Gated", 1)
     runner = rig.start("--burst")
     rig.until(lambda: rig.said == ["begin 0 1"])
