@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,10 +21,21 @@ from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line, printable
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        reader_gone()
+
+
+def reader_gone() -> None:
+    """Whoever read our output has seen enough, as in `exqueue jobs list | head`: that is no error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(0)
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console; wide enough not to cut ids where there is no terminal."""
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 180)
+    return _Console(stderr=stderr, highlight=False, width=None if stream.isatty() else 180)
 
 
 def table(*columns: str, title: str | None = None) -> Table:
@@ -41,7 +54,10 @@ def cell(text: str | int, limit: int = 200) -> Text:
 
 def print_json(value: Any) -> None:
     """JSON in ASCII, so that nothing in it can steer a terminal."""
-    print(json.dumps(value, indent=2))
+    try:
+        print(json.dumps(value, indent=2), flush=True)
+    except BrokenPipeError:
+        reader_gone()
 
 
 def moment(ms: int) -> str:

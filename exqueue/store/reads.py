@@ -87,13 +87,17 @@ class Reader:
         return Counts(pending, delayed, sum(held), failed, enqueued, completed, deleted)
 
     def unfinished(self, queue: str) -> int:
-        """How many jobs will still run by themselves, by the counters, all read at one moment."""
+        """How many jobs will still run by themselves, by the counters; rather too many than too few while jobs move.
+
+        `failed` is read on both sides of the counters, and the smaller number counts: what fails or is requeued between
+        the reads is then still unfinished. (Not MULTI: a full server refuses even reads inside of it.)
+        """
         keys = self._keys(queue)
-        *_, (failed, counters) = self._channel.ask([
-            ("MULTI",), ("ZCARD", keys["failed"]), ("HMGET", keys["counters"], "enqueued", "completed", "deleted"), ("EXEC",),
+        before, counters, after = self._channel.ask([
+            ("ZCARD", keys["failed"]), ("HMGET", keys["counters"], "enqueued", "completed", "deleted"), ("ZCARD", keys["failed"]),
         ])  # fmt: skip
         enqueued, completed, deleted = map(_count, counters)
-        return enqueued - completed - deleted - int(failed)
+        return int(enqueued - completed - deleted - min(before, after))
 
     def slots(self, queue: str) -> list[SlotInfo]:
         """The open slots: worker processes that live, or have not been found dead yet."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from exqueue.app import Exqueue
 from tests.cli.kit import Result, clear, environment, run, survivors
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,14 @@ def test_a_server_that_was_killed_has_lost_nothing(place: Place) -> None:
         place.kill_server()
         holder.kill()
     assert place.ids() == ["held"]
+
+
+def test_the_server_writes_what_it_is_told_before_it_answers(place: Place) -> None:
+    """With `everysec` it answers before: while it syncs, what comes next waits in memory, and is lost by a kill -9."""
+    app = Exqueue(f"embedded:{place.directory / '.exqueue'}")
+    answer = app.channel.ask([("CONFIG", "GET", "appendfsync")])[0]
+    app.close()
+    assert answer in ([b"appendfsync", b"always"], [b"appendfsync", b"no"])
 
 
 def test_a_killed_server_is_started_again_for_those_who_use_it(place: Place) -> None:

@@ -34,6 +34,7 @@ SECRETS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [(["status"], 0), (["failed", "show", "zz"], 1), (["failed", "requeue", "--error", "none"], 1), (["failed", "requeue"], 2),
@@ -64,6 +65,7 @@ def test_verbose_shows_the_traceback(tmp_path: Path, words: list[str]) -> None:
     assert "exqueue.model.errors." in done.err.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["--url", NOWHERE, "status"], ["failed", "list", "--since", "soon"]])
 def test_verbose_ends_with_the_same_exit_code(tmp_path: Path, words: list[str]) -> None:
     plain, verbose = (run(*flag, *words, cwd=tmp_path, env={"EXQUEUE_PATIENCE": "0"}) for flag in ([], ["--verbose"]))
@@ -87,6 +89,7 @@ def test_a_password_is_not_shown_by_the_config_of_the_environment(tmp_path: Path
     assert done.json["url"] == {"value": "redis://***@localhost:1/0", "source": "EXQUEUE_URL"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("json", [[], ["--json"]])
 def test_a_reader_who_has_seen_enough_is_no_error(app: Exqueue, hands: Hands, tmp_path: Path, json: list[str]) -> None:
     hands.put(*(f"{number:03}" for number in range(900)), args="x" * 150)

@@ -131,7 +131,8 @@ def test_jobs_go_on_when_the_server_was_killed_and_is_back(tmp_path: Path) -> No
     place.write("shop", SHOP)
     place.put("before", "before")
     with place.start() as runner:
-        soon(lambda: place.names() == ["before"])
+        soon(lambda: place.left() == {"completed": 1, "enqueued": 1})
+        soon(lambda: b"aof_buffer_length:0" in place.ask("INFO", "persistence"))
         pids = place.pids()
         os.kill(int((tmp_path / "data" / "server.pid").read_text().split()[0]), signal.SIGKILL)
         place.put("after", "after")

@@ -49,12 +49,14 @@ def told(app: Exqueue, tmp_path: Path, *lines: str) -> Result:
     return run(*_words(app), "shop", cwd=tmp_path, env=_home(tmp_path), text="\n".join([*lines, "exit", ""]))
 
 
+@pytest.mark.slow
 def test_the_banner_counts_the_jobs_and_says_what_to_type(app: Exqueue, shop: Hands, tmp_path: Path) -> None:
     done = told(app, tmp_path)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(BANNER.format(namespace=app.settings.namespace, url=app.settings.url)), done.out
 
 
+@pytest.mark.slow
 def test_a_failed_job_is_requeued(app: Exqueue, shop: Hands, tmp_path: Path) -> None:
     done = told(app, tmp_path, "failed[0].requeue()")
     assert (done.code, done.err) == (0, "")
@@ -71,6 +73,7 @@ def test_the_workers_are_names_to_enqueue_with(app: Exqueue, shop: Hands, tmp_pa
     assert app.job("typed").record().header.args == "7"
 
 
+@pytest.mark.slow
 def test_what_is_looked_at_is_readable(app: Exqueue, shop: Hands, tmp_path: Path) -> None:
     shown = told(app, tmp_path, "failed", "queues['Mail']").out
     assert (
@@ -80,12 +83,14 @@ def test_what_is_looked_at_is_readable(app: Exqueue, shop: Hands, tmp_path: Path
     assert "<Queue Mail: Counts(pending=0, delayed=0, processing=0, failed=1, enqueued=1, completed=0, deleted=0)>\n" in shown
 
 
+@pytest.mark.slow
 def test_a_mistake_leaves_the_shell_open(app: Exqueue, shop: Hands, tmp_path: Path) -> None:
     shown = told(app, tmp_path, "app.job('p1').requeue()", "print('still', 'here')").out
     assert "cannot requeue job p1: it is pending; it will run by itself; cancel removes it" in shown
     assert "still here\n" in shown
 
 
+@pytest.mark.slow
 def test_it_works_at_a_terminal(app: Exqueue, shop: Hands, tmp_path: Path) -> None:
     terminal = Terminal(*_words(app), "shop", cwd=tmp_path, env=_home(tmp_path))
     terminal.until("Add: 1 pending, 1 delayed, 1 processing, 2 failed")
