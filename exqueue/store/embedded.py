@@ -26,7 +26,7 @@ from typing import Any, Final
 from exqueue.model.errors import ConfigError, ExqueueError, StoreUnavailable
 from exqueue.model.text import one_line
 
-_OPTIONS: Final = ("--port", "0", "--unixsocketperm", "700", "--appendonly", "yes", "--appendfsync", "everysec",
+_OPTIONS: Final = ("--port", "0", "--unixsocketperm", "700", "--appendonly", "yes", "--appendfsync", "always",
                    "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no")  # fmt: skip
 _LONGEST_SOCKET: Final = 103  # bytes: macOS allows 104 with the closing NUL, Linux 108
 _PING_TIMEOUT: Final = 1.0  # seconds
