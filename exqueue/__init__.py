@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from exqueue.app import enqueue_many as enqueue_many
     from exqueue.app import failed as failed
     from exqueue.client.jobs import Job as Job
+    from exqueue.model.options import call as call
     from exqueue.model.policy import constant as constant
     from exqueue.model.policy import exponential as exponential
     from exqueue.model.steer import Reject as Reject
     from exqueue.model.steer import Retry as Retry
     from exqueue.model.steer import Snooze as Snooze
     from exqueue.model.worker import Worker as Worker
-    from exqueue.model.worker import call as call
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ _WHERE: Final = {
     "Retry": "model.steer",
     "Snooze": "model.steer",
     "Worker": "model.worker",
-    "call": "model.worker",
+    "call": "model.options",
 }
 
 __all__ = [

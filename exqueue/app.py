@@ -12,8 +12,10 @@ from exqueue.client.enqueue import Enqueuer
 from exqueue.client.jobs import Job, Jobs, Queue
 from exqueue.model.errors import ConfigError, JobNotFound
 from exqueue.model.lifecycle import Place
+from exqueue.model.names import check_name
+from exqueue.model.options import Call, Configured, Performs
 from exqueue.model.settings import Settings, Sourced, load
-from exqueue.model.worker import Call, Configured, Performs, check_name, queue_of
+from exqueue.model.worker import queue_of
 from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import safe_url
 from exqueue.store.reads import Reader

@@ -22,8 +22,8 @@ from exqueue.app import Exqueue
 from exqueue.cli import render
 from exqueue.cli.demo_workers import CountWords, ImportLedger, SendInvoice
 from exqueue.model.errors import ExqueueError
+from exqueue.model.options import call
 from exqueue.model.settings import Settings
-from exqueue.model.worker import call
 from exqueue.runtime.host import is_alive
 
 LONGEST: Final = 25.0

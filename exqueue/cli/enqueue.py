@@ -12,7 +12,7 @@ import typer
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError
-from exqueue.model.worker import Configured
+from exqueue.model.options import Configured
 from exqueue.runtime.targets import load_targets
 
 
@@ -35,7 +35,7 @@ def enqueue(
     if len(workers) != 1:
         raise ConfigError(f"{target} has several workers; say which: {target}:{workers[0].__name__}")
     args, kwargs = parse_arguments(arguments or [])
-    options: Configured[Any] = Configured(workers[0], delay, job_id)
+    options: Configured[Any] = Configured(workers[0], delay=delay, id=job_id)
     job = obj.app().enqueue(options, *args, **kwargs)
     render.print_json({"id": job.id, "queue": job.queue, "new": job.new}) if json else print(job.id)
 

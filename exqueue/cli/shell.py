@@ -11,8 +11,8 @@ import typer
 from exqueue.app import Exqueue
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError
+from exqueue.model.options import call
 from exqueue.model.text import one_line
-from exqueue.model.worker import call
 from exqueue.runtime.targets import load_targets
 
 

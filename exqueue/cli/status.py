@@ -13,7 +13,7 @@ from exqueue.model.job import Counts
 from exqueue.model.text import one_line
 from exqueue.runtime.host import host_id, is_alive
 from exqueue.store.connection import safe_url
-from exqueue.store.reads import SlotInfo
+from exqueue.store.slotinfo import SlotInfo
 
 
 def status(context: typer.Context, json: select.Json = False) -> None:

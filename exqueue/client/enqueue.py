@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from exqueue.client.jobs import Job
 from exqueue.model import codec
+from exqueue.model.chain import Link, NewJob, encode_chain
 from exqueue.model.errors import ConfigError
 from exqueue.model.ids import new_id
+from exqueue.model.names import check_name
+from exqueue.model.options import Call, Configured, Follower, due_of, seconds_option, terms_of
 from exqueue.model.settings import Settings
 from exqueue.model.text import one_line
-from exqueue.model.worker import Call, Configured, check_arguments, check_name, check_worker, queue_of
+from exqueue.model.worker import check_arguments, check_worker, queue_of
 from exqueue.store.reads import Reader
-from exqueue.store.steps import NewJob, Store
+from exqueue.store.steps import Store
 
 
 class Enqueuer:
@@ -33,26 +37,53 @@ class Enqueuer:
         """Accept jobs in this order, up to a hundred in one step.
 
         Raises:
-            BadArguments: `perform` cannot be called so; nothing was written.
-            EncodeError: something cannot be pickled or is too large; nothing was written.
+            ConfigError: an option has a value of the wrong kind; nothing was written, as with the next two.
+            BadArguments: `perform` cannot be called so.
+            EncodeError: something cannot be pickled or is too large.
             StoreUnavailable: Redis could not be reached; if `uncertain`, enqueueing again with the same `id` is safe.
         """
         options = target if isinstance(target, Configured) else Configured(target)
-        worker, calls = check_worker(options.worker), list(calls)
-        if options.id is not None:
-            check_name("job id", options.id)
-            if len(calls) > 1:
-                raise ConfigError(f"one id ({options.id!r}) cannot stand for {len(calls)} jobs; leave out id=")
-        if not isinstance(options.delay, int | float) or not 0 <= options.delay < 10**10:
-            raise ConfigError(f"delay is {options.delay!r}; it takes seconds from now on, 0 for at once")
+        calls = list(calls)
+        _check_single(options, len(calls))
+        queue, due = _queue_of(options), due_of(options)
+        jobs = self._make(options, calls)
+        known = self._store.enqueue(queue, jobs, due)
+        # An id made here cannot have been there before: if the step says so, it was its own reply that was lost.
+        made = options.id is None
+        return [
+            Job(self._store, self._reader, queue, found or job.id, new=not found or (made and found == job.id))
+            for job, found in zip(jobs, known, strict=True)
+        ]
+
+    def _make(self, options: Configured[Any], calls: list[Call]) -> list[NewJob]:
+        worker, now = check_worker(options.worker), time.time_ns() // 1_000_000
+        terms = terms_of(options).encode()
+        timeout, keep = seconds_option("timeout", options.timeout), seconds_option("keep_result", options.keep_result)
         for call in calls:
             if not isinstance(call, Call):
                 raise ConfigError(f"enqueue_many takes calls, got {one_line(repr(type(call)))}; write call(...) for each job")
             check_arguments(worker, call.args, call.kwargs)
-        now = time.time_ns() // 1_000_000
-        jobs = [NewJob(options.id or new_id(), *codec.encode(worker, call, now, self._max_body)) for call in calls]
-        queue = queue_of(worker)
-        fresh = self._store.enqueue(queue, jobs, round(options.delay * 1000))
-        # An id made here cannot have been there before: if the step says so, it was its own reply that was lost.
-        made = options.id is None
-        return [Job(self._store, self._reader, queue, job.id, new=new or made) for job, new in zip(jobs, fresh, strict=True)]
+        jobs = []
+        for call in calls:
+            header, body = codec.encode(worker, call, now, self._max_body)
+            job_id = new_id() if options.id is None else check_name("job id", options.id)
+            chain = encode_chain([self._follow(follower) for follower in options.then])
+            jobs.append(NewJob(job_id, replace(header, timeout=timeout, keep=keep), body, terms, chain))
+        return jobs
+
+    def _follow(self, follower: Follower) -> Link:
+        """A job of a chain has its id from the start: however often it is delivered, it is one job."""
+        if not isinstance(follower, Follower):
+            raise ConfigError(f"then takes jobs, got {one_line(repr(type(follower)))}; write then=[SendMail.options().call(...)]")
+        options = follower.options
+        return Link(_queue_of(options), due_of(options), self._make(options, [follower.call])[0])
+
+
+def _queue_of(options: Configured[Any]) -> str:
+    return queue_of(check_worker(options.worker)) if options.queue is None else check_name("queue", options.queue)
+
+
+def _check_single(options: Configured[Any], count: int) -> None:
+    for name in ("id", "unique"):
+        if getattr(options, name) is not None and count > 1:
+            raise ConfigError(f"one {name} ({getattr(options, name)!r}) cannot stand for {count} jobs; leave out {name}=")

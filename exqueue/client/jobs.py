@@ -20,8 +20,10 @@ _ADVICE: Final = {
     Place.NONE: "it has succeeded or was deleted",
     Place.PENDING: "it will run by itself; cancel removes it",
     Place.DELAYED: "it will run by itself when it is due; cancel removes it",
+    Place.WAITING: "it will run by itself after the jobs before it of its key; cancel removes it",
     Place.PROCESSING: "wait until it has ended",
     Place.FAILED: "requeue runs it again, delete removes it",
+    Place.DONE: "it has succeeded; delete removes its result",
 }
 
 
@@ -129,9 +131,8 @@ class Jobs:
 
     def __iter__(self) -> Iterator[Job]:
         for queue in self._queues:
-            start = 0
-            while page := self._reader.page(queue, self._place, start, PAGE):
-                start += len(page)
+            found = self._reader.all_in(queue, self._place)
+            while page := list(islice(found, PAGE)):
                 for record in self._wanted(queue, page):
                     yield Job(self._store, self._reader, queue, record.id, seen=record)
 

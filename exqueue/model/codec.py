@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pickle
 import sys
 from typing import Any, Final
 
 import cloudpickle
 
-from exqueue.model.errors import CannotLoad, EncodeError
+from exqueue.model.errors import CannotLoad, EncodeError, ResultUnavailable
 from exqueue.model.job import Header
+from exqueue.model.options import Call
 from exqueue.model.text import message_of, one_line, summary
-from exqueue.model.worker import Call, Worker, is_importable, path_of
+from exqueue.model.worker import Worker, is_importable, path_of
 
 REFERENCE: Final = b"\x01"  # (args, kwargs); the worker is found by its name in the header
 VALUE: Final = b"\x02"  # (worker, args, kwargs); the worker travels along
 _MADE_BY_VALUE: Final = b"cloudpickle.cloudpickle"  # in any pickle that carries code
+_AS_JSON: Final = b"\x11"
+_AS_PICKLE: Final = b"\x12"
+_NOT_KEPT: Final = b"\x13"  # and why
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -114,3 +119,51 @@ def find_worker(name: str, known: dict[str, type[Worker]]) -> type[Worker]:
         raise CannotLoad("no_worker", f"{one_line(name)!r} is not a worker (any more); deploy it, then requeue the job")
     known[name] = found
     return found
+
+
+def encode_result(value: object, most: int) -> bytes:
+    """What `perform` returned, for whoever asks: plain data as JSON, else pickled. Never raises: the job has succeeded.
+
+    `most`: bytes. A result that cannot be pickled or is larger is not kept; whoever asks is told why.
+    """
+    try:
+        raw = _AS_JSON + json.dumps(value).encode() if _is_plain(value) else _AS_PICKLE + cloudpickle.dumps(value, protocol=5)
+    except Exception as error:  # noqa: BLE001 (the user's __reduce__ can do anything)
+        return _NOT_KEPT + f"it cannot be pickled: {type(error).__name__}: {one_line(message_of(error))}".encode()
+    return raw if len(raw) <= most else _NOT_KEPT + f"it is {len(raw):,} bytes, more than max_body = {most:,}".encode()
+
+
+def decode_result(job_id: str, raw: bytes) -> Any:
+    """The reverse; a result that is no plain data is unpickled here, so its worker's code must be trusted.
+
+    Raises:
+        ResultUnavailable: it was not kept, or cannot be unpickled here.
+    """
+    kind, content = raw[:1], raw[1:]
+    if kind == _NOT_KEPT:
+        raise ResultUnavailable(job_id, one_line(content.decode("utf-8", "replace")))
+    try:
+        if kind == _AS_JSON:
+            return json.loads(content)
+        if kind == _AS_PICKLE:
+            return pickle.loads(content)  # noqa: S301 (asked for by the caller, for this one job)
+    except Exception as error:
+        raise ResultUnavailable(job_id, f"it cannot be read: {type(error).__name__}: {one_line(message_of(error))}") from error
+    raise ResultUnavailable(job_id, "it is in an unknown format")
+
+
+def result_in_words(raw: bytes) -> str:
+    """A kept result for a person who looks: JSON as it is, of a pickle only that it is one. Unpickles nothing."""
+    if raw[:1] == _AS_PICKLE:
+        return f"<{len(raw):,} bytes, pickled>"
+    return one_line(raw[1:].decode("utf-8", "replace"))
+
+
+def _is_plain(value: object, depth: int = 20) -> bool:
+    """Whether JSON gives back the very same: no tuples, no keys but text, no infinities."""
+    kind = type(value)
+    if kind is list:
+        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)  # type: ignore[attr-defined]
+    if kind is dict:
+        return depth > 0 and all(type(key) is str and _is_plain(item, depth - 1) for key, item in value.items())  # type: ignore[attr-defined]
+    return value is None or kind in (bool, int, str) or (kind is float and value == value and abs(value) != float("inf"))  # type: ignore[arg-type]  # noqa: PLR0124

@@ -10,7 +10,10 @@ ExqueueError
 │   ├── JobNotFound          no such job (any more)
 │   ├── NotInPlace           no such job in the place where it was looked for
 │   ├── NotPossible          the job is in a place where this cannot be done
-│   └── CannotLoad           a worker process cannot turn the stored job into a call
+│   ├── CannotLoad           a worker process cannot turn the stored job into a call
+│   ├── ChainUnreadable      what was to follow a job cannot be read
+│   ├── ResultUnavailable    the job keeps no result, or has not succeeded in time
+│   └── JobFailed            the job that a result is waited for has failed for good, or was removed
 └── StoreError               Redis answered, but with an error
     ├── StoreUnavailable     Redis could not be reached in time
     ├── StoreRefused         Redis refuses writes (full, read-only, no rights)
@@ -97,6 +100,31 @@ class CannotLoad(JobError):
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
+        self.reason = reason
+
+
+class ChainUnreadable(JobError):
+    """What was to follow a job cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__("what was to follow the job cannot be read: somebody else wrote to this key")
+
+
+class ResultUnavailable(JobError):
+    """The job keeps no result, or has not succeeded in time. `timed_out`: which of the two."""
+
+    def __init__(self, job_id: str, reason: str, *, timed_out: bool = False) -> None:
+        super().__init__(f"no result of job {job_id}: {reason}")
+        self.job_id = job_id
+        self.timed_out = timed_out
+
+
+class JobFailed(JobError):
+    """The job that a result was waited for has failed for good, or was removed; `reason` says which."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"job {job_id} {reason}")
+        self.job_id = job_id
         self.reason = reason
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from exqueue.model.lifecycle import Place
 
@@ -15,6 +15,7 @@ class Header:
 
     `at`: when it was enqueued, ms since 1970, by the client's clock. `seq`: its place in the line of its queue,
     given by Redis. `by`: whether the worker travels by `reference` or by `value`. `size`: bytes of the pickle.
+    `timeout`, `keep`: seconds that replace the worker's `timeout` and `keep_result`, None where they do not.
     `problem`: why the header could not be read, empty if it could.
     """
 
@@ -26,15 +27,16 @@ class Header:
     cloudpickle: str = ""
     size: int = 0
     seq: int = 0
+    timeout: float | None = None
+    keep: float | None = None
     problem: str = ""
 
     def encode(self) -> bytes:
         """JSON without `seq`, which the enqueue step puts in front."""
-        return json.dumps(
-            {"worker": self.worker, "at": self.at, "args": self.args, "by": self.by,
-             "py": self.python, "cp": self.cloudpickle, "size": self.size},
-            separators=(",", ":"),
-        ).encode()  # fmt: skip
+        data = {"worker": self.worker, "at": self.at, "args": self.args, "by": self.by,
+                "py": self.python, "cp": self.cloudpickle, "size": self.size}  # fmt: skip
+        data |= {name: value for name in ("timeout", "keep") if (value := getattr(self, name)) is not None}
+        return json.dumps(data, separators=(",", ":")).encode()
 
     @staticmethod
     def decode(raw: bytes | None) -> Header:
@@ -52,6 +54,7 @@ class Header:
         return Header(
             worker=_text(data, "worker"), at=_number(data, "at"), args=_text(data, "args"), by=_text(data, "by"),
             python=_text(data, "py"), cloudpickle=_text(data, "cp"), size=_number(data, "size"), seq=_number(data, "seq"),
+            timeout=_seconds(data, "timeout"), keep=_seconds(data, "keep"),
         )  # fmt: skip
 
 
@@ -63,6 +66,50 @@ def _text(data: dict[str, Any], name: str) -> str:
 def _number(data: dict[str, Any], name: str) -> int:
     value = data.get(name, 0)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _seconds(data: dict[str, Any], name: str) -> float | None:
+    value = data.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e10 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is agreed of a job beyond its call. `key`: its ordering key, `SERIAL` for that of a serial worker.
+
+    `blocks`: whether it blocks its key when it fails for good. `unique`: a name that no other job has meanwhile.
+    `expires`: ms; after that it is not started any more. `chained`: whether other jobs follow it.
+    """
+
+    key: str = ""
+    priority: int = 0
+    blocks: bool = False
+    unique: str = ""
+    expires: int = 0
+    chained: bool = False
+
+    def encode(self) -> str:
+        """Six words; nothing for a plain job."""
+        if self == Terms():
+            return ""
+        blocks, chained = int(self.blocks), int(self.chained)
+        return f"{self.key or '-'} {self.priority} {blocks} {self.unique or '-'} {self.expires} {chained}"
+
+    @staticmethod
+    def decode(raw: bytes | None) -> Terms:
+        """Never raises: what is not terms reads as those of a plain job."""
+        words = (raw or b"").decode("utf-8", "replace").split(" ")
+        if len(words) != 6 or not _is_number(words[1].removeprefix("-")) or not _is_number(words[4]):
+            return Terms()
+        key, priority, blocks, unique, expires, chained = words
+        return Terms(key.removeprefix("-"), int(priority), blocks == "1", unique.removeprefix("-"), int(expires), chained == "1")
+
+
+SERIAL: Final = "*"  # no key that a user may give
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +130,7 @@ class Run:
     def decode(raw: bytes | None) -> Run:
         """Never raises: what is not a run reads as one that never was."""
         parts = (raw or b"").decode("utf-8", "replace").split(" ", 4)
-        if len(parts) != 5 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts[:4]):
+        if len(parts) != 5 or not all(map(_is_number, parts[:4])):
             return Run()
         attempt, failures, crashes, since = (int(part) for part in parts[:4])
         return Run(attempt, failures, crashes, since, "" if parts[4] == "-" else parts[4])
@@ -104,6 +151,7 @@ class Claim:
     run: Run
     header: Header
     body: bytes
+    terms: Terms = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +191,34 @@ class ErrorInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running job says it is. `done`: a share, 0 to 1. `when`: ms since 1970, by the clock of its host."""
+
+    done: float = 0.0
+    text: str = ""
+    when: int = 0
+
+    def encode(self) -> bytes:
+        """One line of JSON."""
+        return json.dumps([self.done, self.text, self.when], separators=(",", ":")).encode()
+
+    @staticmethod
+    def decode(raw: bytes | None) -> Progress | None:
+        """Never raises: what cannot be read is no progress."""
+        try:
+            done, text, when = json.loads(raw or b"")
+        except (ValueError, TypeError, RecursionError):
+            return None
+        fits = isinstance(done, int | float) and 0 <= done <= 1 and isinstance(text, str) and type(when) is int
+        return Progress(float(done), text, when) if fits else None
+
+
+@dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as it stands in Redis at one moment. `when`: due (delayed) or failed at (failed), ms; 0 elsewhere."""
+    """A job as it stands in Redis at one moment.
+
+    `when`: due (delayed), failed at (failed) or kept until (done), ms; 0 elsewhere. `note`: what it says of its progress.
+    """
 
     id: str
     queue: str
@@ -153,28 +227,37 @@ class JobRecord:
     run: Run
     when: int = 0
     errors: tuple[ErrorInfo, ...] = ()
+    terms: Terms = Terms()
+    note: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many jobs of a queue are in each place, and how many have left it for good."""
+    """How many jobs of a queue are in each place, and how many have left it for good. `blocked`: keys, not jobs."""
 
     pending: int = 0
     delayed: int = 0
+    waiting: int = 0
     processing: int = 0
     failed: int = 0
+    done: int = 0
     enqueued: int = 0
     completed: int = 0
     deleted: int = 0
+    blocked: int = 0
+    paused: bool = False
 
     @property
     def present(self) -> int:
         """Jobs that are still somewhere."""
-        return self.pending + self.delayed + self.processing + self.failed
+        return self.pending + self.delayed + self.waiting + self.processing + self.failed + self.done
 
     @property
     def unfinished(self) -> int:
-        """Jobs that will still run by themselves: a burst ends when there are none."""
+        """Jobs that will still run by themselves: a burst ends when there are none.
+
+        Those that wait do not count: when no other job is left, they are behind a failed one, which is for a person.
+        """
         return self.pending + self.delayed + self.processing
 
     @property

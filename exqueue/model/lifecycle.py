@@ -12,27 +12,35 @@ class Place(StrEnum):
     NONE = "none"
     PENDING = "pending"
     DELAYED = "delayed"
+    WAITING = "waiting"
     PROCESSING = "processing"
     FAILED = "failed"
+    DONE = "done"
 
 
 Move = tuple[Place, Place]
 
-_N, _P, _D, _R, _F = Place.NONE, Place.PENDING, Place.DELAYED, Place.PROCESSING, Place.FAILED
+_N, _P, _D, _W = Place.NONE, Place.PENDING, Place.DELAYED, Place.WAITING
+_R, _F, _K = Place.PROCESSING, Place.FAILED, Place.DONE
 
+# Whatever takes a job from the head of its key brings the next one of that key from waiting to pending.
 TABLE: Final[dict[str, frozenset[Move]]] = {
-    "enqueue": frozenset({(_N, _P), (_N, _D)}),
-    "promote": frozenset({(_D, _P)}),
+    "enqueue": frozenset({(_N, _P), (_N, _D), (_N, _W)}),
+    "promote": frozenset({(_D, _P), (_D, _W)}),
     "claim": frozenset({(_P, _R)}),
     "complete": frozenset({(_R, _N), (_P, _R)}),  # settles one job and claims the next: one round trip a job
+    "finish": frozenset({(_R, _N), (_R, _K), (_W, _P), (_P, _R)}),
     "retry": frozenset({(_R, _D)}),
     "snooze": frozenset({(_R, _D)}),
-    "fail": frozenset({(_R, _F)}),
+    "fail": frozenset({(_R, _F), (_W, _P)}),
     "release": frozenset({(_R, _P)}),
-    "recover": frozenset({(_R, _P), (_R, _F)}),
-    "requeue": frozenset({(_F, _P)}),
-    "delete": frozenset({(_F, _N)}),
-    "cancel": frozenset({(_P, _N), (_D, _N)}),
+    "discard": frozenset({(_R, _N), (_W, _P)}),
+    "recover": frozenset({(_R, _P), (_R, _F), (_R, _D), (_R, _N), (_W, _P)}),
+    "requeue": frozenset({(_F, _P), (_F, _W), (_P, _W)}),
+    "skip": frozenset({(_W, _P)}),
+    "delete": frozenset({(_F, _N), (_K, _N), (_W, _P)}),
+    "cancel": frozenset({(_P, _N), (_D, _N), (_W, _N), (_W, _P)}),
+    "purge": frozenset({(_K, _N)}),
 }
 
 

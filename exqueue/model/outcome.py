@@ -10,7 +10,9 @@ from exqueue.model.job import ErrorInfo
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """`perform` came back."""
+    """`perform` came back, with `result`."""
+
+    result: object = None
 
 
 @dataclass(frozen=True, slots=True)

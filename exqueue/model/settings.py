@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from exqueue.model.errors import ConfigError
+from exqueue.model.names import check_name
 from exqueue.model.text import one_line
-from exqueue.model.worker import check_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,58 +7,44 @@ import functools
 import inspect
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, ClassVar, Final, Generic, ParamSpec, Protocol
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final, ParamSpec
 
 from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.model.job import ErrorInfo
+from exqueue.model.names import check_name
+from exqueue.model.options import Configured, Follower, Performs, check_priority, seconds_option
 from exqueue.model.policy import DEFAULT_DELAY, Constant, Policy
 
 P = ParamSpec("P")
 
-# What will be options of workers. Refused until then: a `serial` that did nothing would break somebody's order.
-RESERVED: Final = ("serial", "on_failure", "timeout", "keep_result", "schedule", "max_running", "rate", "batch", "priority")
+# What will be options of workers. Refused until then: a `timeout` that did nothing would let somebody's job hang.
+RESERVED: Final = ("timeout", "schedule", "batch")
+PERIODS: Final = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}  # ms
 
-
-class Performs(Protocol[P]):
-    """Anything with `perform`; what lets mypy check the arguments of `enqueue`."""
-
-    def perform(self, *args: P.args, **kwargs: P.kwargs) -> object:
-        """Do the job."""
+Middleware = Callable[["JobInfo", Callable[[], object]], object]
 
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """What `perform` may know of its own job, as `self.job`. `enqueued_at`: ms since 1970. `attempt`: 1 for the first start."""
+    """What `perform` may know of its own job, as `self.job`. `enqueued_at`: ms since 1970. `attempt`: 1 for the first start.
+
+    `key`: its ordering key, None where it has none; that of a serial worker is `*`.
+    """
 
     id: str
     queue: str
     attempt: int
     enqueued_at: int
+    key: str | None = None
+    report: Callable[[float, str], None] | None = field(default=None, repr=False, compare=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Configured(Generic[P]):
-    """A worker with options for one enqueue. `delay`: seconds until it may run; `id`: makes the enqueue repeatable."""
-
-    worker: type[Performs[P]]
-    delay: float = 0.0
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Arguments for `perform`, not yet bound to a worker; see `enqueue_many`."""
-
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
-
-
-def call(*args: Any, **kwargs: Any) -> Call:
-    """Arguments for one job of `enqueue_many`: `enqueue_many(SyncInvoices, [call(1), call(2, full=True)])`."""
-    return Call(args, kwargs)
+    def progress(self, done: float, text: str = "") -> None:
+        """Say how far it is, 0 to 1, for whoever looks: `self.job.progress(0.4, "page 4 of 10")`."""
+        if self.report is not None:
+            self.report(done, text)
 
 
 class Worker:
@@ -69,14 +55,32 @@ class Worker:
     max_retries: ClassVar[int] = 5
     backoff: ClassVar[Callable[..., float | timedelta]] = Constant(DEFAULT_DELAY)
     max_crashes: ClassVar[int] = 3
+    serial: ClassVar[bool] = False
+    on_failure: ClassVar[str | None] = None
+    priority: ClassVar[int] = 0
+    keep_result: ClassVar[float | timedelta] = 0
+    max_running: ClassVar[int | None] = None
+    rate: ClassVar[str | None] = None
+    middleware: ClassVar[Sequence[Middleware]] = ()
 
     perform: Callable[..., object]
     job: JobInfo
 
     @classmethod
-    def options(cls: type[Performs[P]], *, delay: float = 0.0, id: str | None = None) -> Configured[P]:  # noqa: A002
-        """This worker with options for one enqueue: `enqueue(SyncInvoices.options(delay=60), 42)`."""
-        return Configured(cls, delay, id)
+    def options(
+        cls: type[Performs[P]], *, key: str | None = None, delay: float | timedelta = 0.0, at: datetime | None = None,
+        priority: int | None = None, id: str | None = None, unique: str | None = None, queue: str | None = None,  # noqa: A002
+        then: Sequence[Follower] = (), timeout: float | timedelta | None = None, expires: float | timedelta | None = None,
+        keep_result: float | timedelta | None = None,
+    ) -> Configured[P]:  # fmt: skip
+        """This worker with options for one enqueue: `enqueue(SyncInvoices.options(key="customer-42"), 42)`. See `Configured`."""
+        return Configured(cls, key, delay, at, priority, id, unique, queue, tuple(then), timeout, expires, keep_result)
+
+    def after_success(self, result: object) -> None:
+        """Called once, in the worker process, after the job has succeeded and is settled. An exception in it is logged."""
+
+    def after_error(self, error: ErrorInfo) -> None:
+        """Called in the worker process after each attempt that failed and will be retried."""
 
     def after_failure(self, error: ErrorInfo) -> None:
         """Called once, in the worker process, after the job went to `failed`.
@@ -87,12 +91,13 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a runner knows of a worker type without importing it. `name`: `module:Class`."""
+    """What a runner knows of a worker type without importing it. `name`: `module:Class`. `limits`: see `limits_of`."""
 
     name: str
     queue: str
     processes: int
     max_crashes: int
+    limits: str = ""
 
     @property
     def short(self) -> str:
@@ -104,15 +109,6 @@ def queue_of(worker: type[Any]) -> str:
     """The name of the queue of a worker type: its `queue`, or the name of the class."""
     name = getattr(worker, "queue", None) or worker.__name__
     return check_name("queue", name)
-
-
-def check_name(what: str, name: object) -> str:
-    """Names end up in Redis keys and on terminals: letters, digits and `._:@/-`, at most 200 of them."""
-    if not isinstance(name, str) or not 0 < len(name) <= 200 or not all(c.isalnum() or c in "._:@/-" for c in name):
-        raise ConfigError(f"{what} {name!r} is not a name: use 1 to 200 letters, digits and any of . _ : @ / -")
-    if name[0] == "-":
-        raise ConfigError(f"{what} {name!r} begins with '-', so a command line would take it for an option; begin it otherwise")
-    return name
 
 
 def path_of(worker: type[Any]) -> str:
@@ -146,18 +142,55 @@ def check_worker(worker: object) -> type[Worker]:
     for name in RESERVED:
         if hasattr(worker, name):
             raise ConfigError(f"{worker.__name__}.{name} has no effect yet, so it is refused; remove it or give it another name")
-    for name, least in (("processes", 0), ("max_retries", 0), ("max_crashes", 1)):
+    for name, least in (("processes", 0), ("max_retries", 0), ("max_crashes", 1), ("max_running", 1)):
         value = getattr(worker, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        optional = name == "max_running" and value is None
+        if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise ConfigError(f"{worker.__name__}.{name} is {value!r}; it takes a whole number from {least}")
+    seconds_option("keep_result", worker.keep_result)
+    _check_order(worker)
+    limits_of(worker)
     if not callable(worker.backoff):
         raise ConfigError(f"{worker.__name__}.backoff is {worker.backoff!r}; use constant(30), exponential() or a function")
     return worker
 
 
+def _check_order(worker: type[Worker]) -> None:
+    if not isinstance(worker.serial, bool):
+        raise ConfigError(f"{worker.__name__}.serial is {worker.serial!r}; it takes True or False")
+    if worker.on_failure not in (None, "block", "continue"):
+        raise ConfigError(f'{worker.__name__}.on_failure is {worker.on_failure!r}; it takes "block" or "continue"')
+    check_priority(f"{worker.__name__}.priority", worker.priority)
+    if not all(callable(layer) for layer in worker.middleware):
+        raise ConfigError(f"{worker.__name__}.middleware takes functions of a job and of what to call next")
+
+
+def limits_of(worker: type[Worker]) -> str:
+    """`max_running` and `rate` as the claim step reads them: most at once, starts, in how many ms; empty for no limits.
+
+    Raises:
+        ConfigError: the rate is not of the form "100/minute".
+    """
+    if worker.rate is None:
+        return f"{worker.max_running} 0 0" if worker.max_running else ""
+    number, _, period = str(worker.rate).partition("/")
+    if not (number.isascii() and number.isdigit() and 0 < int(number) <= 100_000 and period in PERIODS):
+        raise ConfigError(f'{worker.__name__}.rate is {worker.rate!r}; write "100/minute": 1 to 100000 a {", ".join(PERIODS)}')
+    return f"{worker.max_running or 0} {int(number)} {PERIODS[period]}"
+
+
 def spec_of(worker: type[Worker]) -> WorkerSpec:
     """What the runner needs to know of a checked worker type."""
-    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes)
+    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes, limits_of(worker))
+
+
+def check_together(specs: Sequence[WorkerSpec]) -> None:
+    """Raises ConfigError if worker types that share a queue limit it differently: a limit is the queue's."""
+    first: dict[str, WorkerSpec] = {}
+    for spec in specs:
+        other = first.setdefault(spec.queue, spec)
+        if other.limits != spec.limits:
+            raise ConfigError(f"{other.short} and {spec.short} share the queue {spec.queue!r}; give both the same max_running and rate")
 
 
 def policy_of(worker: Worker) -> Policy:

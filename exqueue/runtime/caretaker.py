@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from exqueue.model.worker import WorkerSpec
+from exqueue.runtime.delivery import deliver
 from exqueue.runtime.host import is_gone, kill_and_wait
 from exqueue.runtime.recovery import Death, Recovery
-from exqueue.store.reads import Reader, SlotInfo
+from exqueue.store.reads import Reader
+from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
 LOG: Final = logging.getLogger("exqueue.caretaker")
@@ -86,6 +88,12 @@ class Caretaker:
     def forget_sightings(self) -> None:
         """Begin all observation anew: while Redis could not be reached, silence proves nothing."""
         self._sightings.clear()
+
+    def deliver(self) -> None:
+        """Enqueue what follows jobs that have succeeded, where the worker process did not live to do it; remove old results."""
+        for queue in self.queues:
+            deliver(self._store, self._reader, queue)
+            self._store.purge(queue)
 
     def sweep(self) -> None:
         """Empty closed slots that a late BLMOVE has filled, forget old ones."""

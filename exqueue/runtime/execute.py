@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import os
 import socket
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +18,7 @@ from exqueue.model.codec import decode
 from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.policy import Policy
-from exqueue.model.steer import Reject, Retry, Snooze
+from exqueue.model.steer import Reject, Retry, Snooze, seconds_of
 from exqueue.model.text import message_of, shorten
 from exqueue.model.worker import JobInfo, Worker, policy_of
 
@@ -26,33 +28,32 @@ MESSAGE_LIMIT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What came of a run. `worker`: None when the job could not be loaded."""
+    """What came of a run. `worker`: None when the job could not be loaded. `keep`: seconds, of its result."""
 
     outcome: o.Outcome
     policy: Policy
     worker: Worker | None = None
+    keep: float = 0.0
 
 
-def execute(claim: Claim, known: dict[str, type[Worker]]) -> Execution:
-    """Unpickle the job and run it here and now."""
+def execute(claim: Claim, known: dict[str, type[Worker]], report: Callable[[float, str], None] | None = None) -> Execution:
+    """Unpickle the job and run it here and now. `report`: where its progress goes."""
     try:
         kind, call = decode(claim.header, claim.body, known)
         worker = kind()
         policy = policy_of(worker)
-        worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at)
+        worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at, claim.terms.key or None, report)
     except CannotLoad as error:
         return Execution(o.NotLoaded(_error(claim, error.reason, error.__cause__ or error, message=str(error))), Policy())
     except BaseException as error:  # noqa: BLE001 (an __init__ or a backoff of the user's)
         message = f"its worker cannot be made: {type(error).__name__}: {message_of(error)}; deploy a mended one, then requeue the job"
         return Execution(o.NotLoaded(_error(claim, "bad_worker", error, message=message)), Policy())
-    return Execution(_perform(claim, worker, call.args, call.kwargs), policy, worker)
+    return Execution(_perform(claim, worker, call.args, call.kwargs), policy, worker, seconds_of(worker.keep_result))
 
 
 def _perform(claim: Claim, worker: Worker, args: tuple[object, ...], kwargs: dict[str, object]) -> o.Outcome:
     try:
-        result = worker.perform(*args, **kwargs)
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
+        result = _layered(worker, lambda: _call(worker, args, kwargs))()
     except Retry as steer:
         return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
     except Snooze as steer:
@@ -61,7 +62,20 @@ def _perform(claim: Claim, worker: Worker, args: tuple[object, ...], kwargs: dic
         return o.Rejected(_error(claim, "rejected", steer))
     except BaseException as error:  # noqa: BLE001 (SystemExit and its kin end the job, not the process)
         return o.Raised(_error(claim, "error", error))
-    return o.Returned()
+    return o.Returned(result)
+
+
+def _call(worker: Worker, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+    result = worker.perform(*args, **kwargs)
+    return asyncio.run(result) if inspect.iscoroutine(result) else result
+
+
+def _layered(worker: Worker, innermost: Callable[[], object]) -> Callable[[], object]:
+    """Each middleware around those after it: the first of the list is outermost."""
+    call = innermost
+    for layer in reversed(worker.middleware):
+        call = functools.partial(layer, worker.job, call)
+    return call
 
 
 def _error(claim: Claim, reason: str, error: BaseException, message: str | None = None) -> ErrorInfo:

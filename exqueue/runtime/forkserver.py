@@ -19,14 +19,14 @@ from typing import Any, Final
 
 from exqueue.model.errors import ExqueueError
 from exqueue.model.settings import Settings
-from exqueue.model.worker import Worker, path_of, spec_of
+from exqueue.model.worker import Worker, check_together, path_of, spec_of
 from exqueue.runtime import logs
 from exqueue.runtime.host import die_with_parent, host_id, start_time
 from exqueue.runtime.messages import Line
 from exqueue.runtime.process import LOG, Post, WorkerProcess
 from exqueue.runtime.targets import load_targets
 from exqueue.store.channel import open_channel
-from exqueue.store.reads import SlotInfo
+from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
 _QUIET: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -72,6 +72,7 @@ class ForkServer:
     def _load(self, targets: list[str]) -> None:
         try:
             workers = load_targets(targets)
+            check_together([spec_of(worker) for worker in workers])
         except ExqueueError as error:
             self._line.say({"refused": str(error)})
             return
@@ -128,7 +129,8 @@ class ForkServer:
         )
         settings = self._settings
         channel = open_channel(settings.url, patience=1.0)
-        post = Post(slot, self._runner["runner"], queue, info.encode())
+        limits = spec_of(self._workers[worker]).limits
+        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, settings.max_body)
         return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers)).run()
 
     def _reap(self) -> None:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never, overload
 
+from exqueue.model import outcome as outcomes
 from exqueue.model import policy as verdicts
+from exqueue.model.codec import encode_result
 from exqueue.model.errors import StoreError, StoreRefused
 from exqueue.model.ids import ID_LENGTH
-from exqueue.model.job import Claim, ErrorInfo
-from exqueue.model.text import one_line
+from exqueue.model.job import Claim, ErrorInfo, Progress
+from exqueue.model.text import one_line, shorten
 from exqueue.model.worker import Worker
-from exqueue.runtime import logs
+from exqueue.runtime import callbacks, logs
+from exqueue.runtime.delivery import deliver
 from exqueue.runtime.execute import Execution, execute
 from exqueue.store.channel import readable
-from exqueue.store.steps import Empty, Settled, Stale, Store, Unregistered
+from exqueue.store.reads import Reader
+from exqueue.store.replies import Closed, Empty, Next, Settled, Stale, Unregistered
+from exqueue.store.steps import Store
 
 T = TypeVar("T")
 
@@ -34,12 +41,17 @@ FENCED: Final = 75  # exit code: our slot was closed by somebody who took us for
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Where a worker process stands. `info`: what `register` stores of it."""
+    """Where a worker process stands. `info`: what `register` stores of it. `limits`: see `worker.limits_of`.
+
+    `max_body`: bytes; of a result that is kept.
+    """
 
     slot: str
     runner: str
     queue: str
     info: str
+    limits: str = ""
+    max_body: int = 16 * 1024 * 1024
 
 
 class WorkerProcess:
@@ -47,6 +59,7 @@ class WorkerProcess:
 
     def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]]) -> None:
         self._store = store
+        self._reader = Reader(store.channel, store.namespace)
         self._post = post
         self._known = known
         self._stopping = False
@@ -80,7 +93,7 @@ class WorkerProcess:
                         "slot %s is closed: somebody took this process for dead, or the server was emptied; the process ends", post.slot
                     )
                     return FENCED
-                case Empty() | None:
+                case Empty() | Closed() | None:
                     pass
         return ORDERLY
 
@@ -88,20 +101,26 @@ class WorkerProcess:
         post = self._post
         return self._store.register(post.queue, post.slot, post.info, post.runner)
 
-    def _next(self) -> Claim | Empty | Unregistered:
+    def _next(self) -> Next | Unregistered:
         # What the slot holds is asked for first: a move whose reply was lost, or that we were told to forget, lies there.
-        found = self._store.claim(self._post.queue, self._post.slot, self._token())
-        if not isinstance(found, Empty) or self._stopping:
+        found = self._claim()
+        if isinstance(found, Claim | Unregistered) or self._stopping:
             return self._give_back(found)
         self._listen()  # again: a job may have changed the handlers or the wake-up descriptor
+        closed = isinstance(found, Closed)
+        seconds = min(BLOCK, found.seconds) if isinstance(found, Closed) and found.seconds is not None else BLOCK
         try:
-            self._store.wait(self._post.queue, self._post.slot, BLOCK, self._wake)
+            self._store.wait(self._post.queue, self._post.slot, max(seconds, 0.001), self._wake, closed=closed)
         except StoreRefused:  # a full server refuses to block; a claim it allows, or it says why not
             readable([self._wake], REFUSED_PAUSE)
         self._drain()
-        return self._give_back(self._store.claim(self._post.queue, self._post.slot, self._token()))
+        return self._give_back(self._claim())
 
-    def _give_back(self, found: Claim | Empty | Unregistered) -> Claim | Empty | Unregistered:
+    def _claim(self) -> Next | Unregistered:
+        post = self._post
+        return self._store.claim(post.queue, post.slot, self._token(), post.limits)
+
+    def _give_back(self, found: Next | Unregistered) -> Next | Unregistered:
         if isinstance(found, Claim) and self._stopping:  # it arrived together with the signal
             self._store.apply(found, self._post.slot, verdicts.Release())
             return Empty()
@@ -111,25 +130,50 @@ class WorkerProcess:
         # Killed from here until the settlement is written: the job stays in our list and is recovered from there.
         if signal.getsignal(signal.SIGTERM) != self._stop:  # the job before has changed it
             self._listen()
-        done = execute(claim, self._known)
+        done = execute(claim, self._known, functools.partial(self._report, claim))
         self._end_if_forked()
         verdict = verdicts.settle(done.outcome, claim.run, done.policy, random.random())  # noqa: S311 (jitter)
         if isinstance(verdict, verdicts.Complete):
-            return self._complete(claim)
+            return self._complete(claim, done)
         assert not isinstance(verdict, verdicts.Recover)  # noqa: S101 (a process that lives has not crashed)
         settled = self._insist("settle a job", lambda: self._store.apply(claim, self._post.slot, verdict))
         self._tell(claim, verdict, settled, done)
         return None
 
-    def _complete(self, claim: Claim) -> Claim | None:
-        token = "" if self._stopping else self._token()
-        reply = self._insist("settle a job", lambda: self._store.complete(claim, self._post.slot, token))
+    def _complete(self, claim: Claim, done: Execution) -> Claim | None:
+        post, worker = self._post, done.worker
+        token = "" if self._stopping or callbacks.wants_success(worker) else self._token()
+        keep_ms, result = self._kept(claim, done)
+        reply = self._insist(
+            "settle a job", lambda: self._store.complete(claim, post.slot, token, post.limits, keep_ms=keep_ms, result=result)
+        )
         if isinstance(reply, Stale):
             self._tell_stale(claim)
+            return None
+        if claim.terms.chained:
+            self._insist("enqueue what follows a job", lambda: deliver(self._store, self._reader, claim.queue), lambda: self._stopping)
+        if worker is not None and callbacks.wants_success(worker) and isinstance(done.outcome, outcomes.Returned):
+            callbacks.after_success(worker, done.outcome.result)
+            self._end_if_forked()
         if isinstance(reply, Claim) and self._stopping:  # the signal came while the next job was on its way
-            self._insist("put back a job", lambda: self._store.apply(reply, self._post.slot, verdicts.Release()))
+            self._insist("put back a job", lambda: self._store.apply(reply, post.slot, verdicts.Release()))
             return None
         return reply if isinstance(reply, Claim) else None
+
+    def _kept(self, claim: Claim, done: Execution) -> tuple[int, bytes]:
+        """For how many ms the result is kept, and the result."""
+        seconds = claim.header.keep if claim.header.keep is not None else done.keep
+        if not seconds or not isinstance(done.outcome, outcomes.Returned):
+            return 0, b""
+        return max(1, round(seconds * 1000)), encode_result(done.outcome.result, self._post.max_body)
+
+    def _report(self, claim: Claim, share: float, text: str) -> None:
+        """How far a job is. Redis is asked once: what is only told to those who look is not worth an outage."""
+        note = Progress(min(1.0, max(0.0, float(share))), shorten(str(text), 200), time.time_ns() // 1_000_000)
+        try:
+            self._store.report(claim, note)
+        except StoreError as error:
+            LOG.warning("%s: its progress could not be told: %s", describe(claim), error)
 
     def _tell(
         self, claim: Claim, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release,
@@ -147,19 +191,11 @@ class WorkerProcess:
             case verdicts.Fail(error, spent):
                 what = "failed for good" if spent else "cannot be run"
                 LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, said(error), error.traceback)
-                self._after_failure(done.worker, verdict)
             case verdicts.Release():
                 LOG.info("%s: put back", name)
             case _:
                 assert_never(verdict)
-
-    def _after_failure(self, worker: Worker | None, verdict: verdicts.Fail) -> None:
-        if worker is None:
-            return
-        try:
-            worker.after_failure(verdict.error)
-        except BaseException:
-            LOG.exception("%s.after_failure raised", type(worker).__name__)
+        callbacks.after_trouble(done.worker, verdict)
         self._end_if_forked()
 
     @staticmethod

@@ -15,7 +15,8 @@ from exqueue.model.policy import Policy
 from exqueue.model.text import one_line
 from exqueue.model.worker import WorkerSpec
 from exqueue.store.reads import Reader
-from exqueue.store.steps import Settled, Store
+from exqueue.store.replies import Settled
+from exqueue.store.steps import Store
 
 LOG: Final = logging.getLogger("exqueue.recovery")
 

@@ -24,10 +24,12 @@ from exqueue.runtime.nursery import Nursery
 from exqueue.runtime.recovery import Recovery
 from exqueue.runtime.signals import StopSignals
 from exqueue.runtime.staff import NEVER, Staff
+from exqueue.store.base import BATCH
 from exqueue.store.channel import open_channel
 from exqueue.store.connection import safe_url
-from exqueue.store.reads import Reader, SlotInfo
-from exqueue.store.steps import BATCH, Store
+from exqueue.store.reads import Reader
+from exqueue.store.slotinfo import SlotInfo
+from exqueue.store.steps import Store
 
 LOG: Final = logging.getLogger("exqueue.runner")
 
@@ -122,6 +124,7 @@ class Runner:
             self._next_care = now + CARE_EVERY
             self._caretaker.take_over(now, self._staff.slots())
             self._caretaker.sweep()
+            self._caretaker.deliver()
             self._caretaker.announce()
         if now >= self._next_promote:
             due = self._caretaker.promote()

@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Run
+from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Progress, Run, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.store.channel import Channel
-from exqueue.store.keys import QueueKeys, queue_keys, registry_key
-from exqueue.store.steps import raw_id, text_id
+from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
+from exqueue.store.replies import raw_id, text_id
+from exqueue.store.slotinfo import SlotInfo
 
 PAGE: Final = 200
+_SCORED: Final = (Place.DELAYED, Place.FAILED, Place.DONE)
 
 
 @dataclass(frozen=True, slots=True)
-class SlotInfo:
-    """Who owns a slot. `host`: names a machine (boot and pid namespace) where `pid` and its start time `start` mean something.
+class BlockedKey:
+    """A key whose head has failed for good. `since`: ms. `waiting`: how many jobs stand behind it."""
 
-    `lease`: seconds of silence after which its runner expects to be taken for dead.
-    """
-
-    slot: str
-    runner: str = ""
-    host: str = ""
-    pid: int = 0
-    start: int = 0
-    runner_pid: int = 0
-    runner_start: int = 0
-    worker: str = ""
-    hostname: str = ""
-    lease: float = 0.0
-
-    def encode(self) -> str:
-        """One line of JSON, without the slot, which is the field it is stored under."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__ if name != "slot"}, separators=(",", ":"))
-
-    @staticmethod
-    def decode(slot: str, raw: bytes) -> SlotInfo:
-        """Never raises: what cannot be read is a slot of an unknown runner, which its lease will tell."""
-        try:
-            data = json.loads(raw)
-        except (ValueError, RecursionError):
-            data = None
-        if not isinstance(data, dict):
-            return SlotInfo(slot)
-        known = {name: data.get(name, default) for name, default in _SLOT_DEFAULTS.items()}  # older runners say less
-        if type(known["lease"]) is int and abs(known["lease"]) < 10**9:
-            known["lease"] = float(known["lease"])
-        return (
-            SlotInfo(slot, **known) if all(type(known[name]) is type(value) for name, value in _SLOT_DEFAULTS.items()) else SlotInfo(slot)
-        )
-
-
-_SLOT_DEFAULTS: Final[dict[str, Any]] = {
-    "runner": "", "host": "", "pid": 0, "start": 0, "runner_pid": 0, "runner_start": 0, "worker": "", "hostname": "", "lease": 0.0,
-}  # fmt: skip
+    queue: str
+    key: str
+    head: str
+    since: int
+    waiting: int
 
 
 class Reader:
@@ -78,26 +47,31 @@ class Reader:
         """How many jobs are where; exact while nothing moves."""
         keys = self._keys(queue)
         slots = [slot.slot for slot in self.slots(queue)] + list(self.graves(queue))
-        pending, delayed, failed, counters, *held = self._channel.ask([
-            ("LLEN", keys["pending"]), ("ZCARD", keys["delayed"]), ("ZCARD", keys["failed"]),
-            ("HMGET", keys["counters"], "enqueued", "completed", "deleted"),
-            *(("LLEN", keys.processing(slot)) for slot in slots),
+        pending, first, ranked, delayed, waiting, failed, done, blocked, paused, counters, *held = self._channel.ask([
+            ("LLEN", keys["pending"]), ("LINDEX", keys["pending"], 0), ("ZCARD", keys["ranked"]), ("ZCARD", keys["delayed"]),
+            ("ZCARD", keys["waiting"]), ("ZCARD", keys["failed"]), ("ZCARD", keys["done"]), ("ZCARD", keys["blocked"]),
+            ("HEXISTS", keys["control"], "paused"), ("HMGET", keys["counters"], "enqueued", "completed", "deleted"),
+            *(("LRANGE", keys.processing(slot), 0, 99) for slot in slots),
         ])  # fmt: skip
         enqueued, completed, deleted = map(_count, counters)
-        return Counts(pending, delayed, sum(held), failed, enqueued, completed, deleted)
+        running = sum(len(ids) - ids.count(BELL) for ids in held)
+        line = pending - (first == BELL) + ranked
+        return Counts(line, delayed, waiting, running, failed, done, enqueued, completed, deleted, blocked, bool(paused))
 
     def unfinished(self, queue: str) -> int:
         """How many jobs will still run by themselves, by the counters; rather too many than too few while jobs move.
 
-        `failed` is read on both sides of the counters, and the smaller number counts: what fails or is requeued between
-        the reads is then still unfinished. (Not MULTI: a full server refuses even reads inside of it.)
+        What is at rest is read on both sides of the counters, and the smaller number counts: what comes to rest or
+        leaves it between the reads is then still unfinished. (Not MULTI: a full server refuses even reads inside of it.)
         """
         keys = self._keys(queue)
-        before, counters, after = self._channel.ask([
-            ("ZCARD", keys["failed"]), ("HMGET", keys["counters"], "enqueued", "completed", "deleted"), ("ZCARD", keys["failed"]),
+        rest = [("ZCARD", keys["failed"]), ("ZCARD", keys["done"]), ("ZCARD", keys["waiting"])]
+        *before, counters, outbox, failed, done, waiting = self._channel.ask([
+            *rest, ("HMGET", keys["counters"], "enqueued", "completed", "deleted"), ("HLEN", keys["outbox"]), *rest,
         ])  # fmt: skip
         enqueued, completed, deleted = map(_count, counters)
-        return int(enqueued - completed - deleted - min(before, after))
+        resting = sum(map(min, before, (failed, done, waiting)))
+        return int(enqueued - completed - deleted - resting + outbox)
 
     def slots(self, queue: str) -> list[SlotInfo]:
         """The open slots: worker processes that live, or have not been found dead yet."""
@@ -119,61 +93,109 @@ class Reader:
             return {}
         keys = self._keys(queue)
         lists = self._channel.ask([("LRANGE", keys.processing(slot), 0, 99) for slot in slots])
-        return {slot: [text_id(job_id) for job_id in ids] for slot, ids in zip(slots, lists, strict=True) if ids}
+        found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
+        return {slot: ids for slot, ids in found.items() if ids}
 
     def records(self, queue: str, ids: Sequence[str], place: Place) -> list[JobRecord]:
         """The jobs of these ids, said to be in `place`; without their errors."""
         if not ids:
             return []
         keys, raw = self._keys(queue), [raw_id(job_id) for job_id in ids]
-        score = {Place.DELAYED: "delayed", Place.FAILED: "failed"}.get(place)
-        ask: list[tuple[Any, ...]] = [("HMGET", keys["jobs"], *raw), ("HMGET", keys["runs"], *raw)]
-        if score:
-            ask.append(("ZMSCORE", keys[score], *raw))
-        headers, runs, *scores = self._channel.ask(ask)
+        ask: list[tuple[Any, ...]] = [("HMGET", keys[name], *raw) for name in ("jobs", "runs", "terms", "progress")]
+        if place in _SCORED:
+            ask.append(("ZMSCORE", keys[place.value], *raw))
+        headers, runs, terms, notes, *scores = self._channel.ask(ask)
         whens = [_moment(value) for value in scores[0]] if scores else [0] * len(raw)
         return [
-            JobRecord(job_id, queue, place, Header.decode(header), Run.decode(run), when)
-            for job_id, header, run, when in zip(ids, headers, runs, whens, strict=True)
+            JobRecord(job_id, queue, place, Header.decode(header), Run.decode(run), when, (), Terms.decode(agreed), Progress.decode(note))
+            for job_id, header, run, agreed, note, when in zip(ids, headers, runs, terms, notes, whens, strict=True)
         ]
 
-    def page(self, queue: str, place: Place, start: int, count: int) -> list[JobRecord]:
-        """`count` jobs of one place from position `start`: pending in line order, delayed by due time, failed oldest first."""
+    def all_in(self, queue: str, place: Place) -> Iterator[JobRecord]:
+        """All jobs of one place, read page by page: bounded memory, but not one moment in time.
+
+        Pending in line order, waiting by key, delayed by due time, failed oldest first.
+        """
         keys = self._keys(queue)
         if place is Place.PROCESSING:
             lists = self.held(queue, [slot.slot for slot in self.slots(queue)] + self.graves(queue))
-            ids = [job_id for held in lists.values() for job_id in held][start : start + count]
-        else:
-            command = "LRANGE" if place is Place.PENDING else "ZRANGE"
-            ids = [text_id(job_id) for job_id in self._channel.ask([(command, keys[place.value], start, start + count - 1)])[0]]
-        return self.records(queue, ids, place)
+            yield from self.records(queue, [job_id for held in lists.values() for job_id in held], place)
+        elif place is Place.PENDING:
+            listed = ((record.header.seq, record) for record in self._paged(queue, place, "LRANGE", keys["pending"]))
+            yield from (record for _, record in heapq.merge(listed, self._ranked(queue), key=lambda pair: pair[0]))
+        elif place is not Place.NONE:
+            yield from self._paged(queue, place, "ZRANGE", keys[place.value])
 
-    def all_in(self, queue: str, place: Place) -> Iterator[JobRecord]:
-        """All jobs of one place, read page by page: bounded memory, but not one moment in time."""
+    def _paged(self, queue: str, place: Place, command: str, key: str) -> Iterator[JobRecord]:
         start = 0
-        while page := self.page(queue, place, start, PAGE):
-            yield from page
-            start += len(page)
+        while found := self._channel.ask([(command, key, start, start + PAGE - 1)])[0]:
+            start += len(found)
+            ids = [member.rpartition(b" ")[2] if place is Place.WAITING else member for member in found if member != BELL]
+            yield from self.records(queue, [text_id(job_id) for job_id in ids], place)
+
+    def _ranked(self, queue: str) -> Iterator[tuple[float, JobRecord]]:
+        start = 0
+        while found := _scored(self._channel.ask([("ZRANGE", self._keys(queue)["ranked"], start, start + PAGE - 1, "WITHSCORES")])[0]):
+            start += len(found)
+            records = self.records(queue, [text_id(job_id) for job_id, _ in found], Place.PENDING)
+            yield from zip([score for _, score in found], records, strict=True)
 
     def find(self, queue: str, job_id: str) -> JobRecord | None:
         """One job with its errors, wherever it is; None if this queue does not have it."""
         keys, raw = self._keys(queue), raw_id(job_id)
-        header, run, due, failed, errors = self._channel.ask([
+        header, run, due, failed, done, errors, agreed, note = self._channel.ask([
             ("HGET", keys["jobs"], raw), ("HGET", keys["runs"], raw), ("ZSCORE", keys["delayed"], raw),
-            ("ZSCORE", keys["failed"], raw), ("HGET", keys["errors"], raw),
+            ("ZSCORE", keys["failed"], raw), ("ZSCORE", keys["done"], raw), ("HGET", keys["errors"], raw),
+            ("HGET", keys["terms"], raw), ("HGET", keys["progress"], raw),
         ])  # fmt: skip
-        if header is None and due is None and failed is None:
+        scores = {Place.FAILED: failed, Place.DELAYED: due, Place.DONE: done}
+        if header is None and not any(scores.values()):
             return None
-        state = Run.decode(run)
-        if failed is not None:
-            place = Place.FAILED
-        elif due is not None:
-            place = Place.DELAYED
-        else:
-            place = Place.PROCESSING if state.token else Place.PENDING
+        state, terms = Run.decode(run), Terms.decode(agreed)
         history = tuple(ErrorInfo.decode(line) for line in (errors or b"").split(b"\n") if line)
-        when = _moment(failed or due)
-        return JobRecord(job_id, queue, place, Header.decode(header), state, when, history)
+        place = next((place for place, score in scores.items() if score is not None), None)
+        place = place or (Place.PROCESSING if state.token else self._line_or_key(queue, raw, terms))
+        return JobRecord(
+            job_id, queue, place, Header.decode(header), state, _moment(scores.get(place)), history, terms, Progress.decode(note)
+        )
+
+    def _line_or_key(self, queue: str, raw: str | bytes, terms: Terms) -> Place:
+        """Pending, unless another job is at the head of its key."""
+        if not terms.key:
+            return Place.PENDING
+        head = self._channel.ask([("HGET", self._keys(queue)["heads"], terms.key)])[0]
+        return Place.PENDING if head == (raw if isinstance(raw, bytes) else raw.encode()) else Place.WAITING
+
+    def blocked(self, queue: str) -> list[BlockedKey]:
+        """The keys whose head has failed for good, longest first."""
+        keys = self._keys(queue)
+        found = [(key.decode("utf-8", "replace"), since) for key, since in
+                 _scored(self._channel.ask([("ZRANGE", keys["blocked"], 0, -1, "WITHSCORES")])[0])]  # fmt: skip
+        if not found:
+            return []
+        heads, *behind = self._channel.ask([
+            ("HMGET", keys["heads"], *(key for key, _ in found)),
+            *(("ZLEXCOUNT", keys["waiting"], f"[{key} ", f"({key}!") for key, _ in found),
+        ])  # fmt: skip
+        return [
+            BlockedKey(queue, key, text_id(head or b""), int(since), count)
+            for (key, since), head, count in zip(found, heads, behind, strict=True)
+        ]
+
+    def result(self, queue: str, job_id: str) -> bytes | None:
+        """What a job that is done has returned, encoded; None if there is no such thing (any more)."""
+        found: bytes | None = self._channel.ask([("HGET", self._keys(queue)["results"], raw_id(job_id))])[0]
+        return found
+
+    def outbox(self, queue: str) -> dict[str, bytes]:
+        """What is to follow jobs that have succeeded, and is not enqueued yet; some of it, if it is much."""
+        found = self._channel.ask([("HSCAN", self._keys(queue)["outbox"], 0, "COUNT", 100)])[0][1]
+        return {text_id(job_id): chain for job_id, chain in _pairs(found)}
+
+    def stops(self, queue: str) -> dict[str, str]:
+        """The starts that a person wants to be stopped: id -> token."""
+        found = _pairs(self._channel.ask([("HGETALL", self._keys(queue)["stops"])])[0])
+        return {text_id(job_id): token.decode("utf-8", "replace") for job_id, token in found}
 
     def last_errors(self, queue: str, ids: Sequence[str]) -> list[ErrorInfo | None]:
         """The latest error of each of these jobs."""
@@ -205,6 +227,12 @@ def _count(value: bytes | None) -> int:
 def _moment(score: bytes | None) -> int:
     """A time in ms from a score; somebody else may have put infinity there."""
     return int(max(-1e17, min(1e17, float(score or 0))))
+
+
+def _scored(flat: Any) -> list[tuple[bytes, float]]:
+    """What WITHSCORES answers: a flat list in RESP2, pairs from some stand-ins."""
+    pairs = flat if flat and isinstance(flat[0], list | tuple) else zip(flat[::2], flat[1::2], strict=True)
+    return [(member, float(score)) for member, score in pairs]
 
 
 def _pairs(flat: Any) -> list[tuple[bytes, bytes]]:

@@ -43,18 +43,22 @@ class Script:
 def script(name: str) -> Script:
     """A step by its name: `script("claim")` is claim.lua with the shared parts it uses in front."""
     text = _read(name)
-    header = dict(_FIELD.findall(text.partition("\nlocal ")[0]))
+    header = dict(_FIELD.findall(text))
     keys = tuple(header["keys"].split())
     unknown = [key for key in keys if key not in KINDS]
     if unknown or not header.get("replies"):
         raise ValueError(f"{name}.lua: unknown keys {unknown} or no replies in its header")
-    kinds = ", ".join(f"'{KINDS[key]}'" for key in keys)
-    parts = [_read("_base"), *(_read(f"_{part}") for part in header.get("uses", "").split())]
-    checks = [f"check({{{kinds}}})"]
-    if "counters" in keys:
-        checks.append(f"local wrong = bad_counter(KEYS[{keys.index('counters') + 1}])\nif wrong then return redis.error_reply(wrong) end")
-    source = "\n".join([*parts, *checks, text])
     fixed, repeats = _arguments(header["argv"])
+    parts = [_names(keys, "KEYS"), _names(fixed, "ARGV"), _read("_base")]
+    for part in header.get("uses", "").split():
+        parts.append(_read(f"_{part}"))
+        missing = sorted(set(dict(_FIELD.findall(parts[-1]))["keys"].split()) - set(keys))
+        if missing:
+            raise ValueError(f"{name}.lua uses _{part}.lua, which needs the keys {missing}")
+    kinds = ", ".join(f"'{KINDS[key]}'" for key in keys)
+    if "counters" in keys:
+        parts.append("local wrong = bad_counter()\nif wrong then return redis.error_reply(wrong) end")
+    source = "\n".join([*parts, f"check({{{kinds}}})", text])
     return Script(
         name, keys, fixed, repeats, _moves(header["moves"]),
         frozenset(word.split(",")[0].strip().encode() for word in header["replies"].split("|")),
@@ -70,6 +74,11 @@ def script_names() -> list[str]:
 
 def _read(name: str) -> str:
     return resources.files("exqueue.store.lua").joinpath(f"{name}.lua").read_text("utf-8")
+
+
+def _names(names: tuple[str, ...], table: str) -> str:
+    """A local for each: `local slot, token = ARGV[1], ARGV[2]`."""
+    return f"local {', '.join(names)} = {', '.join(f'{table}[{n + 1}]' for n in range(len(names)))}" if names else ""
 
 
 def _arguments(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

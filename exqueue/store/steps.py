@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 from exqueue.model import policy as verdicts
-from exqueue.model.ids import new_id
-from exqueue.model.job import Claim, Header, Run
-from exqueue.model.lifecycle import Place
-from exqueue.store.channel import Channel
-from exqueue.store.keys import QueueKeys, queue_keys, registry_key
-from exqueue.store.scripts import script
+from exqueue.model.chain import NewJob
+from exqueue.model.job import Claim, Progress
+from exqueue.store.base import BATCH
+from exqueue.store.care import CareSteps
+from exqueue.store.keys import registry_key
+from exqueue.store.person import PersonSteps
+from exqueue.store.replies import Next, Settled, Stale, Unregistered, raw_id, read_next, text_id
 
 BATCH_BYTES: Final = 64 * 1024 * 1024
-BATCH: Final = 100  # ids one script call may carry: a script blocks the server while it runs
 
 
-@dataclass(frozen=True, slots=True)
-class Empty:
-    """There is nothing to claim."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unregistered:
-    """The slot was closed, or the server was emptied: its process must not run anything more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """The job belongs to someone else by now; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Done, now or when it was first asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """A job to be written: what `enqueue` takes."""
-
-    id: str
-    header: Header
-    body: bytes
-
-
-class Store:
-    """The steps, on one namespace of one server. Every method may raise StoreError; all are safe to repeat."""
-
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self.channel = channel
-        self.namespace = namespace
-        self._announced: set[str] = set()
-
-    def keys(self, queue: str) -> QueueKeys:
-        """The keys of a queue."""
-        return queue_keys(self.namespace, queue)
+class Store(PersonSteps, CareSteps):
+    """All steps: those of clients and worker processes here, those of persons and runners inherited."""
 
     def announce(self, queue: str) -> None:
         """Put a queue on the list of queues; before its first job, so that no job is where nobody looks."""
@@ -66,40 +27,55 @@ class Store:
             self.channel.ask([("SADD", registry, queue)])
         self._announced.add(queue)
 
-    def enqueue(self, queue: str, jobs: Sequence[NewJob], delay_ms: int = 0) -> list[bool]:
-        """Accept jobs, a hundred in one step; for each whether it is new (False: this id was accepted before)."""
+    def enqueue(self, queue: str, jobs: Sequence[NewJob], due: str = "") -> list[str]:
+        """Accept jobs, a hundred in one step; for each the id it is known by if it is known, an empty text if it is new.
+
+        `due`: see `options.due_of`. Known: its own id was accepted before, or another job has its unique name.
+        """
         if queue not in self._announced:
             self.announce(queue)
-        fresh = [True] * len(jobs)
+        found = [""] * len(jobs)
         for start, end in _batches(jobs):
             rest: list[str | bytes] = []
             for job in jobs[start:end]:
-                rest += (job.id, job.header.encode(), job.body)
-            reply = self._run("enqueue", queue, rest=tuple(rest), delay_ms=delay_ms)
+                rest += (job.id, job.head, job.body, job.terms, job.chain)
+            reply = self._run("enqueue", queue, rest=tuple(rest), due=due)
             if reply[0] == b"founded":  # also after somebody emptied the server under us
                 self.announce(queue)
-            for position in reply[1:]:
-                fresh[start + position] = False
-        return fresh
+            for position, known in zip(reply[1::2], reply[2::2], strict=True):
+                found[start + position] = text_id(known)
+        return found
 
-    def wait(self, queue: str, slot: str, seconds: float, wake: int | None) -> None:
-        """Block until a job has been moved into the slot's list, at most so long. What came, only `claim` can tell."""
+    def wait(self, queue: str, slot: str, seconds: float, wake: int | None, *, closed: bool = False) -> None:
+        """Block until a job has been moved into the slot's list, at most so long. What came, only `claim` can tell.
+
+        `closed`: while the queue is paused or limited, wait for its bell instead of for its jobs.
+        """
         keys = self.keys(queue)
-        self.channel.wait_for_move(keys["pending"], keys.processing(slot), seconds, wake)
+        self.channel.wait_for_move(keys["bell" if closed else "pending"], keys.processing(slot), seconds, wake)
 
-    def claim(self, queue: str, slot: str, token: str) -> Claim | Empty | Unregistered:
-        """Take the next job, or the one the slot holds already; the same answer for the same token."""
-        reply = self._run("claim", queue, slot=slot, token=token)
-        if reply[0] == b"unregistered":
-            return Unregistered()
-        return _claimed(queue, reply)
+    def claim(self, queue: str, slot: str, token: str, limits: str = "") -> Next | Unregistered:
+        """Take the next job, or the one the slot holds already; the same answer for the same token.
 
-    def complete(self, claim: Claim, slot: str, next_token: str) -> Claim | Empty | Stale | Settled:
-        """Remove a job that has succeeded and, with a `next_token`, claim the next one in the same step."""
-        reply = self._run("complete", claim.queue, slot=slot, id=raw_id(claim.id), token=claim.token, next_token=next_token)
+        `limits`: see `worker.limits_of`.
+        """
+        reply = self._run("claim", queue, slot=slot, token=token, limits=limits)
+        return Unregistered() if reply[0] == b"unregistered" else read_next(queue, reply)
+
+    def complete(
+        self, claim: Claim, slot: str, next_token: str, limits: str = "", *, keep_ms: int = 0, result: bytes = b""
+    ) -> Next | Stale | Settled:
+        """Settle a job that has succeeded and, with a `next_token`, claim the next one in the same step.
+
+        A plain job is removed by complete.lua; one that has ties, or whose result is kept, by finish.lua.
+        """
+        who: dict[str, Any] = {"slot": slot, "id": raw_id(claim.id), "token": claim.token, "next_token": next_token, "limits": limits}
+        reply = [b"tied"] if keep_ms or claim.terms.encode() else self._run("complete", claim.queue, **who)
+        if reply[0] == b"tied":
+            reply = self._run("finish", claim.queue, **who, keep_ms=keep_ms, result=result)
         if reply[0] == b"stale":
             return Stale()
-        return Settled() if reply[0] == b"completed" else _claimed(claim.queue, reply)
+        return Settled() if reply[0] == b"completed" else read_next(claim.queue, reply)
 
     def apply(
         self, claim: Claim, slot: str, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release
@@ -119,61 +95,10 @@ class Store:
                 assert_never(verdict)
         return Stale() if reply[0] == b"stale" else Settled()
 
-    def recover(
-        self, queue: str, slot: str, runner: str, beat: str, started: tuple[str, str], verdict: verdicts.Fail | verdicts.Recover | None
-    ) -> str:
-        """Take back what a dead process holds. `started`: id and token of the start that was cut off, empty if none.
-
-        `beat`: see recover.lua. Returns `recovered`, `gone`, `alive`, or `changed` (look again, then repeat).
-        """
-        to = Place.FAILED if isinstance(verdict, verdicts.Fail) else Place.PENDING
-        reply = self._run(
-            "recover", queue, slot=slot, runner=runner, beat=beat, id=raw_id(started[0]), token=started[1], to=to.value,
-            error=verdict.error.encode() if verdict else b"",
-        )  # fmt: skip
-        return str(reply[0].decode())
-
-    def bury(self, queue: str, slot: str, age_ms: int) -> bool:
-        """Forget a closed slot that is empty and older than `age_ms`."""
-        return bool(self._run("bury", queue, slot=slot, age_ms=age_ms)[0] == b"buried")
-
-    def promote(self, queue: str, limit: int = BATCH) -> tuple[int, int | None]:
-        """Move jobs that are due into the line: how many, and in how many ms the next one will be."""
-        _, moved, wait = self._run("promote", queue, limit=limit)
-        return moved, int(wait) if wait else None
-
-    def requeue(self, queue: str, ids: Sequence[str]) -> int:
-        """Run failed jobs again; how many of them were in `failed`."""
-        return self._each("requeue", queue, ids)
-
-    def delete(self, queue: str, ids: Sequence[str]) -> int:
-        """Remove failed jobs; how many of them were in `failed`."""
-        return self._each("delete", queue, ids)
-
-    def cancel(self, queue: str, ids: Sequence[str]) -> int:
-        """Remove jobs that have not begun; how many of them had not."""
-        return self._each("cancel", queue, ids)
-
-    def register(self, queue: str, slot: str, info: str, runner: str) -> bool:
-        """Open a slot; False if it was closed before and so stays closed."""
-        return bool(self._run("register", queue, slot=slot, info=info, runner=runner)[0] == b"registered")
-
-    def beat(self, queue: str, runner: str, slots: dict[str, str]) -> list[str]:
-        """Show that a runner lives. `slots`: its open ones and their info; returns those that were closed by others."""
-        flat = tuple(text for pair in slots.items() for text in pair)
-        return [slot.decode() for slot in self._run("beat", queue, rest=flat, runner=runner)[1:]]
-
-    def depart(self, queue: str, runner: str, beat: str = "") -> None:
-        """Take a runner off the list of those that beat."""
-        self._run("depart", queue, runner=runner, beat=beat)
-
-    def _each(self, step: str, queue: str, ids: Sequence[str]) -> int:
-        chunks = [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
-        return sum(self._run(step, queue, rest=chunk, request=new_id())[1] for chunk in chunks)
-
-    def _run(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
-        loaded = script(step)
-        return self.channel.run(loaded, loaded.locate(self.keys(queue), argv), loaded.arguments(argv, rest))
+    def report(self, claim: Claim, note: Progress) -> Settled | Stale:
+        """Note how far a running job has come."""
+        reply = self._run("report", claim.queue, id=raw_id(claim.id), token=claim.token, note=note.encode())
+        return Stale() if reply[0] == b"stale" else Settled()
 
 
 def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:
@@ -187,28 +112,5 @@ def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:
     return [*cuts, (start, len(jobs))] if jobs else []
 
 
-def raw_id(job_id: str) -> str | bytes:
-    """An id as it is sent. Ids of ours are ASCII; one that somebody else put there may be any bytes."""
-    if job_id.isascii():
-        return job_id
-    try:
-        return job_id.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that no bytes of Redis ever decode to: it names nothing
-        return job_id.encode("utf-8", "surrogatepass")
-
-
-def text_id(raw: bytes) -> str:
-    """The reverse of `raw_id`."""
-    return raw.decode("utf-8", "surrogateescape")
-
-
 def _ms(seconds: float) -> int:
     return round(min(seconds * 1000, 1e15))
-
-
-def _claimed(queue: str, reply: list[Any]) -> Claim | Empty:
-    if reply[0] == b"empty":
-        return Empty()
-    _, job_id, token, attempt, failures, crashes, since, header, body = reply
-    run = Run(attempt, failures, crashes, since, token.decode())
-    return Claim(text_id(job_id), queue, token.decode(), run, Header.decode(header), body)

@@ -23,10 +23,10 @@ from typing import Any, Final
 
 import exqueue
 from exqueue.app import Exqueue
+from exqueue.model.chain import NewJob
 from exqueue.model.job import Claim, ErrorInfo, Header
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Retry
-from exqueue.store.steps import NewJob
 
 ROOT: Final = Path(exqueue.__file__).parents[1]
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?")

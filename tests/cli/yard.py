@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from exqueue.app import Exqueue
+from exqueue.model.chain import NewJob
 from exqueue.model.job import Header
 from exqueue.model.lifecycle import Place
 from exqueue.store.invariants import broken
-from exqueue.store.steps import NewJob, raw_id
+from exqueue.store.replies import raw_id
 from tests.cli.kit import Result, environment, run, soon
 
 

@@ -14,8 +14,9 @@ from exqueue.model.codec import decode
 from exqueue.model.errors import BadArguments, ConfigError, EncodeError, ExqueueError
 from exqueue.model.job import Claim, Counts
 from exqueue.model.lifecycle import Place
+from exqueue.model.options import Configured, call
 from exqueue.model.settings import Settings
-from exqueue.model.worker import Configured, Worker, call
+from exqueue.model.worker import Worker
 from tests.client.workers import Add, Send
 from tests.conftest import fake_channel, on_servers
 

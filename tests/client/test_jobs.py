@@ -10,7 +10,7 @@ from exqueue.app import Exqueue
 from exqueue.client.jobs import Job
 from exqueue.model.job import Counts
 from exqueue.model.lifecycle import Place
-from exqueue.model.worker import call
+from exqueue.model.options import call
 from tests.client.conftest import Fails
 from tests.client.workers import Add, Send
 from tests.conftest import on_servers

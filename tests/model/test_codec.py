@@ -18,7 +18,8 @@ import pytest
 from exqueue.model.codec import PYTHON, REFERENCE, VALUE, decode, encode, find_worker
 from exqueue.model.errors import CannotLoad, EncodeError
 from exqueue.model.job import Header
-from exqueue.model.worker import Call, Worker, call, is_importable
+from exqueue.model.options import Call, call
+from exqueue.model.worker import Worker, is_importable
 from tests.model.workers import Add, Outer
 
 MAIN = """

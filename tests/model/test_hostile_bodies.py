@@ -11,7 +11,7 @@ import pytest
 
 from exqueue.model.codec import decode, encode
 from exqueue.model.errors import CannotLoad
-from exqueue.model.worker import call
+from exqueue.model.options import call
 from tests.model.workers import Add
 
 PLAIN = call(7, "text", b=[1, 2.5, None, {"key": ("a", b"bytes")}], c={"x": {1, 2}})

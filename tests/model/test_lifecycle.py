@@ -5,7 +5,8 @@ from __future__ import annotations
 from exqueue.model.lifecycle import TABLE, Place, mermaid
 
 MOVES = {move for moves in TABLE.values() for move in moves}
-BY_A_PERSON = {"requeue", "delete", "cancel"}
+BY_A_PERSON = {"requeue", "delete", "cancel", "discard"}
+SUCCEEDED = {"complete", "finish", "purge"}
 
 
 def test_every_place_can_be_reached_and_left() -> None:
@@ -16,8 +17,8 @@ def test_a_failed_job_leaves_only_by_a_person() -> None:
     assert {step for step, moves in TABLE.items() if any(a is Place.FAILED for a, _ in moves)} <= BY_A_PERSON
 
 
-def test_a_job_is_gone_only_when_it_has_succeeded_or_by_a_person() -> None:
-    assert {step for step, moves in TABLE.items() if any(b is Place.NONE for _, b in moves)} <= {"complete", *BY_A_PERSON}
+def test_a_job_is_gone_only_when_it_has_succeeded_or_by_a_person() -> None:  # recover: of a job whose stop a person asked for
+    assert {step for step, moves in TABLE.items() if any(b is Place.NONE for _, b in moves)} <= SUCCEEDED | BY_A_PERSON | {"recover"}
 
 
 def test_nothing_but_a_claim_starts_a_job() -> None:
@@ -27,5 +28,5 @@ def test_nothing_but_a_claim_starts_a_job() -> None:
 def test_the_diagram_shows_each_move_once_with_its_steps() -> None:
     head, *rows = mermaid().splitlines()
     assert (head, len(rows)) == ("stateDiagram-v2", len(MOVES))
-    assert "  processing --> delayed : retry · snooze" in rows
-    assert "  [*] --> pending : enqueue" in rows
+    assert "  processing --> delayed : retry · snooze · recover" in rows
+    assert "  [*] --> waiting : enqueue" in rows

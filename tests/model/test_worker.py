@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from exqueue.model.errors import BadArguments, ConfigError, ExqueueError
+from exqueue.model.names import check_name
+from exqueue.model.options import Configured, call
 from exqueue.model.policy import constant
 from exqueue.model.worker import (
     RESERVED,
-    Configured,
     Worker,
     WorkerSpec,
-    call,
     check_arguments,
-    check_name,
     check_worker,
     is_importable,
     path_of,
@@ -103,7 +102,7 @@ def test_a_worker_is_stored_under_its_module_and_its_name() -> None:
 
 
 def test_options_are_for_one_enqueue() -> None:
-    assert (Add.options(delay=5, id="x"), Add.options()) == (Configured(Add, 5, "x"), Configured(Add, 0.0, None))
+    assert (Add.options(delay=5, id="x"), Add.options()) == (Configured(Add, delay=5, id="x"), Configured(Add))
 
 
 @pytest.mark.parametrize("given", [call(1), call(1, 2), call(1, 2, c=3), call(a=1), call(1, b=2, c=3)], ids=str)

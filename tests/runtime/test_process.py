@@ -12,7 +12,8 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.model.errors import StoreUnavailable
 from exqueue.model.job import Counts
-from exqueue.model.worker import Worker, call
+from exqueue.model.options import call
+from exqueue.model.worker import Worker
 from exqueue.runtime.process import FENCED, ORDERLY, Post, WorkerProcess
 from exqueue.store.channel import Channel
 from exqueue.store.scripts import Script

@@ -7,10 +7,11 @@ from itertools import count
 from typing import Any
 
 from exqueue.app import Exqueue
-from exqueue.model.job import Claim, ErrorInfo, Header, JobRecord
+from exqueue.model.chain import NewJob
+from exqueue.model.job import Claim, ErrorInfo, Header, JobRecord, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Recover, Release, Retry, Snooze
-from exqueue.store.steps import NewJob, Settled, Stale
+from exqueue.store.replies import Settled, Stale
 
 HEADER = Header(worker="app:Add", at=1, args="1, b=2", by="reference", python="3.11", cloudpickle="3", size=4)
 BODY = b"\x01\x80\xff\x00"
@@ -24,6 +25,7 @@ READS = {
     "hash": ("HGETALL",),
     "set": ("SMEMBERS",),
     "zset": ("ZRANGE", 0, -1, "WITHSCORES"),
+    "stream": ("XRANGE", "-", "+"),
 }
 
 
@@ -36,9 +38,11 @@ class Bench:
         self.keys = app.store.keys(queue)
         self._numbers = count(1)
 
-    def put(self, *ids: str, delay_ms: int = 0) -> list[bool]:
-        """Enqueue jobs of these ids."""
-        return self.store.enqueue(self.queue, [NewJob(job_id, HEADER, BODY) for job_id in ids], delay_ms)
+    def put(self, *ids: str, delay_ms: int = 0, **terms: Any) -> list[bool]:
+        """Enqueue jobs of these ids, on these terms; for each whether it is new."""
+        agreed = Terms(**{"blocks": bool(terms.get("key")), **terms}).encode()
+        jobs = [NewJob(job_id, HEADER, BODY, agreed) for job_id in ids]
+        return [not known for known in self.store.enqueue(self.queue, jobs, f"+{delay_ms}" if delay_ms else "")]
 
     def open(self, *slots: str, runner: str = "r") -> None:
         """Register worker processes."""
@@ -61,9 +65,16 @@ class Bench:
         """Settle a claim that has not succeeded."""
         return self.store.apply(claim, slot, verdict)
 
-    def complete(self, claim: Claim, next_token: str = "", slot: str = "s") -> object:
+    def complete(self, claim: Claim, next_token: str = "", slot: str = "s", **kept: Any) -> object:
         """Settle a claim that has succeeded."""
-        return self.store.complete(claim, slot, next_token)
+        return self.store.complete(claim, slot, next_token, **kept)
+
+    def keep(self, *ids: str, **terms: Any) -> None:
+        """Let these jobs succeed one after the other, and keep their results."""
+        self.put(*ids, **terms)
+        self.open("keeping")
+        for _ in ids:
+            self.complete(self.take("keeping"), slot="keeping", keep_ms=60_000, result=b"result")
 
     def move(self, slot: str) -> None:
         """What a BLMOVE does whose client does not live to claim."""
@@ -74,9 +85,9 @@ class Bench:
         started = (claim.id, claim.token) if claim else ("", "")
         return self.store.recover(self.queue, slot, "r", beat, started, verdict or (Recover(CRASH) if claim else None))
 
-    def fail(self, *ids: str) -> None:
+    def fail(self, *ids: str, **terms: Any) -> None:
         """Make these jobs fail, in this order."""
-        self.put(*ids)
+        self.put(*ids, **terms)
         self.open("failing")
         for _ in ids:
             self.apply(self.take("failing"), FAIL, "failing")
@@ -104,6 +115,12 @@ class Bench:
         counts = self.reader.counts(self.queue)
         return {name: getattr(counts, name) for name in counts.__slots__ if getattr(counts, name)}
 
+    def happened(self) -> list[str]:
+        """The events so far: `claimed a`."""
+        entries = self.ask("XRANGE", self.keys["events"], "-", "+")
+        found = [dict(_pairs(fields)) for _, fields in entries]
+        return [f"{fields[b'event'].decode()} {fields[b'job'].decode()}".strip() for fields in found]
+
     def record(self, job_id: str) -> JobRecord:
         """All that is known of one job."""
         found = self.reader.find(self.queue, job_id)
@@ -120,6 +137,7 @@ class Bench:
         prefix = self.keys["jobs"].removesuffix("jobs")
         names = sorted(name.decode() for name in self.ask("KEYS", f"{prefix}*"))
         found = {name.removeprefix(prefix): self._held(name) for name in names}
+        found.pop("events", None)  # what happened, not what is
         return found if times else {name: _timeless(value) for name, value in found.items()}
 
     def _held(self, name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from exqueue.model.job import Progress
 from exqueue.model.policy import Fail, Recover
 from tests.store.kit import CRASH, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
@@ -122,6 +123,117 @@ def _cancel(bench: Bench) -> Act:
     return lambda: bench.store.cancel("q", ["c", "a"])
 
 
+def _finish(bench: Bench) -> Act:
+    bench.put("a", key="k", unique="u")
+    bench.put("b", key="k")
+    bench.open("s")
+    claim = bench.take()
+    return lambda: bench.complete(claim)
+
+
+def _finish_and_claim(bench: Bench) -> Act:
+    bench.put("a", "b", key="k", chained=True)
+    bench.open("s")
+    claim = bench.take()
+    return lambda: bench.complete(claim, "s/next")
+
+
+def _finish_and_keep(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.complete(claim, "s/next", keep_ms=60_000, result=b"r")
+
+
+def _fail_keyed(bench: Bench) -> Act:
+    bench.put("a", "b", key="k")
+    bench.open("s")
+    claim = bench.take()
+    return lambda: bench.apply(claim, FAIL)
+
+
+def _discard(bench: Bench) -> Act:
+    bench.put("a", key="k", unique="u")
+    bench.put("b", key="k")
+    bench.open("s")
+    claim = bench.take()
+    return lambda: bench.store._run("discard", "q", slot="s", id="a", token=claim.token)
+
+
+def _enqueue_keyed(bench: Bench) -> Act:
+    bench.put("a", key="k")
+    return lambda: bench.put("b", "c", key="k", priority=3)
+
+
+def _promote_keyed(bench: Bench) -> Act:
+    bench.put("a", key="k")
+    bench.put("b", "c", key="k", delay_ms=60_000)
+    bench.make_due("c", "b")
+    return lambda: bench.store.promote("q")
+
+
+def _requeue_keyed(bench: Bench) -> Act:
+    bench.put("a", "b", "c", key="k", blocks=False)
+    bench.open("failing")
+    for _ in range(2):
+        bench.apply(bench.take("failing"), FAIL, "failing")
+    return lambda: bench.store.requeue("q", ["b", "a"])
+
+
+def _skip(bench: Bench) -> Act:
+    bench.fail("a", key="k")
+    bench.put("b", key="k")
+    return lambda: bench.store.skip("q", ["x", "a"])
+
+
+def _delete_done(bench: Bench) -> Act:
+    bench.keep("a", "b", key="k")
+    return lambda: bench.store.delete("q", ["a"])
+
+
+def _cancel_keyed(bench: Bench) -> Act:
+    bench.put("a", "b", "c", key="k")
+    return lambda: bench.store.cancel("q", ["b", "a"])
+
+
+def _purge(bench: Bench) -> Act:
+    bench.keep("a", "b", key="k")
+    bench.ask("ZADD", bench.keys["done"], 1, "a")
+    return lambda: bench.store.purge("q")
+
+
+def _deliver(bench: Bench) -> Act:
+    bench.put("a")
+    bench.ask("HSET", bench.keys["outbox"], "z", "[]")
+    return lambda: bench.store.deliver("q", "z")
+
+
+def _pause(bench: Bench) -> Act:
+    bench.put("a")
+    return lambda: bench.store.pause("q")
+
+
+def _resume(bench: Bench) -> Act:
+    bench.put("a")
+    bench.open("s", "t")
+    bench.store.pause("q")
+    return lambda: bench.store.resume("q")
+
+
+def _report(bench: Bench) -> Act:
+    claim = bench.start("a")
+    return lambda: bench.store.report(claim, Progress(0.5, "half", 1))
+
+
+def _stop(bench: Bench) -> Act:
+    bench.start("a", "b")
+    return lambda: bench.store.stop("q", ["b", "a"])
+
+
+def _unstop(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    bench.store.stop("q", ["a"])
+    return lambda: bench.store.unstop("q", "a", claim.token)
+
+
 def _register(bench: Bench) -> Act:
     bench.put("a")
     return lambda: bench.store.register("q", "s", "{}", "r")
@@ -159,6 +271,15 @@ REPEATABLE: dict[str, Callable[[Bench], Act]] = {
     "fail": _fail,
     "fail unspent": _fail_unspent,
     "release": _release,
+    "finish": _finish,
+    "finish and claim": _finish_and_claim,
+    "finish and keep": _finish_and_keep,
+    "fail keyed": _fail_keyed,
+    "discard": _discard,
+    "deliver": _deliver,
+    "report": _report,
+    "stop": _stop,
+    "unstop": _unstop,
     "register": _register,
     "bury": _bury,
     "depart": _depart,
@@ -173,5 +294,14 @@ SAFE: dict[str, Callable[[Bench], Act]] = {
     "requeue": _requeue,
     "delete": _delete,
     "cancel": _cancel,
+    "enqueue keyed": _enqueue_keyed,
+    "promote keyed": _promote_keyed,
+    "requeue keyed": _requeue_keyed,
+    "skip": _skip,
+    "delete done": _delete_done,
+    "cancel keyed": _cancel_keyed,
+    "purge": _purge,
+    "pause": _pause,
+    "resume": _resume,
 }
 STEPS = {**REPEATABLE, **SAFE, "beat": _beat}

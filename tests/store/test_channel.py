@@ -10,7 +10,7 @@ import pytest
 
 from exqueue.app import Exqueue
 from exqueue.model.settings import Settings
-from exqueue.store.steps import Empty
+from exqueue.store.replies import Empty
 from tests.conftest import on_servers
 from tests.store.kit import Bench
 

@@ -6,7 +6,7 @@ import pytest
 
 from exqueue.model.job import Claim, Header, Run
 from exqueue.model.lifecycle import Place
-from exqueue.store.steps import Empty, Unregistered
+from exqueue.store.replies import Empty, Unregistered
 from tests.conftest import on_servers
 from tests.store.kit import BODY, FAIL, HEADER, Bench
 

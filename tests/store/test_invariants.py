@@ -39,15 +39,15 @@ DAMAGE: dict[str, tuple[Callable[[Bench], object], set[str]]] = {
     "no body": (lambda bench: bench.ask("HDEL", bench.keys["bodies"], "b"), {"b'b' has no body"}),
     "body left": (
         lambda bench: bench.ask("HSET", bench.keys["bodies"], "x", "y"),
-        {"a body, run or error of b'x', which is no job"},
+        {"bodies has b'x', which is no job"},
     ),
     "error left": (
         lambda bench: bench.ask("HSET", bench.keys["errors"], "x", "{}"),
-        {"a body, run or error of b'x', which is no job"},
+        {"errors has b'x', which is no job"},
     ),
     "token of nobody": (
         lambda bench: bench.ask("HSET", bench.keys["runs"], "b", "1 0 0 1 t/1"),
-        {"b'b' carries a token of 't', but is held by None"},
+        {"b'b' carries a token of 't', but is held by None", "2 jobs run, but 1 are counted"},
     ),
     "token of another": (
         lambda bench: bench.ask("HSET", bench.keys["runs"], "a", "1 0 0 1 t/1"),

@@ -91,7 +91,7 @@ def test_a_server_that_forgot_the_scripts_is_told_them_again(bench: Bench) -> No
     assert (bench.take().id, bench.pending) == ("a", ["b"])
 
 
-@pytest.mark.parametrize(("keys", "replies"), [("pending heads", "done"), ("pending", ""), ("PENDING", "done")])
+@pytest.mark.parametrize(("keys", "replies"), [("pending noses", "done"), ("pending", ""), ("PENDING", "done")])
 def test_a_header_that_cannot_be_kept_is_refused(monkeypatch: pytest.MonkeyPatch, keys: str, replies: str) -> None:
     monkeypatch.setattr(scripts, "_read", lambda name: HEADER.format(keys=keys, replies=replies))
     with pytest.raises(ValueError, match=r"broken-\w*\.lua: unknown keys|no replies"):
@@ -111,18 +111,18 @@ def test_a_header_is_read_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"slot": "s"}, ()),
         ({"token": "t", "slot": "s"}, ()),
-        ({"slot": "s", "token": "t", "more": 1}, ()),
-        ({"slot": "s", "token": "t"}, ("x",)),
+        ({"slot": "s", "token": "t", "limits": "", "more": 1}, ()),
+        ({"slot": "s", "token": "t", "limits": ""}, ("x",)),
     ],
 )
 def test_a_call_that_differs_from_the_header_never_reaches_redis(given: dict[str, Any], rest: tuple[str, ...]) -> None:
-    with pytest.raises(TypeError, match=r"claim\.lua takes \('slot', 'token'\)"):
+    with pytest.raises(TypeError, match=r"claim\.lua takes \('slot', 'token', 'limits'\)"):
         script("claim").arguments(given, rest)
 
 
 def test_a_list_of_things_must_be_whole() -> None:
-    with pytest.raises(TypeError, match=r"takes \('delay_ms',\) then \('id', 'header', 'body'\), got \('delay_ms',\) and 4 more"):
-        script("enqueue").arguments({"delay_ms": 0}, ("a", "h", "b", "c"))
+    with pytest.raises(TypeError, match=r"takes \('due',\) then \('id', 'header', 'body', 'terms', 'chain'\), got \('due',\) and 4 more"):
+        script("enqueue").arguments({"due": ""}, ("a", "h", "b", "c"))
 
 
 def _declared(name: str, command: str, key: str) -> bool:

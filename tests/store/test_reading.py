@@ -15,7 +15,7 @@ from exqueue.client.jobs import Job, Jobs
 from exqueue.model.codec import REFERENCE
 from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Run
 from exqueue.model.lifecycle import Place
-from exqueue.store.reads import SlotInfo
+from exqueue.store.slotinfo import SlotInfo
 from tests.conftest import on_servers
 from tests.store.kit import CRASH, ERROR, HEADER, Bench
 
@@ -45,13 +45,6 @@ each_header = pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
 
 
 @on_servers
-def test_a_page_is_a_part_of_the_line(bench: Bench) -> None:
-    bench.put(*"abcde")
-    pages = [[record.id for record in bench.reader.page("q", Place.PENDING, start, 2)] for start in (0, 2, 4, 6)]
-    assert pages == [["a", "b"], ["c", "d"], ["e"], []]
-
-
-@on_servers
 def test_all_jobs_of_a_place_are_read_in_their_order(bench: Bench) -> None:
     ids = [f"j{n}" for n in range(450)]
     bench.put(*ids)
@@ -61,24 +54,29 @@ def test_all_jobs_of_a_place_are_read_in_their_order(bench: Bench) -> None:
 @on_servers
 def test_the_places_list_their_jobs(bench: Bench) -> None:
     bench.fail("f1", "f2")
+    bench.keep("k")
     bench.put("p", "r")
     bench.open("s")
     bench.ask("LPUSH", bench.keys["pending"], bench.ask("RPOP", bench.keys["pending"]))
     bench.take()
     bench.put("d", delay_ms=60_000)
+    bench.put("h", "w2", "w1", key="k")
     assert {place.value: bench.ids(place) for place in list(Place)[1:]} == {
-        "pending": ["p"], "delayed": ["d"], "processing": ["r"], "failed": ["f1", "f2"],
+        "pending": ["p", "h"], "delayed": ["d"], "waiting": ["w2", "w1"], "processing": ["r"], "failed": ["f1", "f2"], "done": ["k"],
     }  # fmt: skip
 
 
 @on_servers
 def test_a_job_is_found_wherever_it_is(bench: Bench) -> None:
     bench.fail("f")
+    bench.keep("k")
     bench.start("r", "p")
     bench.put("d", delay_ms=60_000)
-    found = {job_id: bench.reader.find("q", job_id) for job_id in ("p", "r", "d", "f", "none")}
+    bench.put("h", "w", key="k")
+    found = {job_id: bench.reader.find("q", job_id) for job_id in ("p", "r", "d", "f", "k", "h", "w", "none")}
     assert {job_id: record and record.place for job_id, record in found.items()} == {
-        "p": Place.PENDING, "r": Place.PROCESSING, "d": Place.DELAYED, "f": Place.FAILED, "none": None,
+        "p": Place.PENDING, "r": Place.PROCESSING, "d": Place.DELAYED, "f": Place.FAILED, "k": Place.DONE,
+        "h": Place.PENDING, "w": Place.WAITING, "none": None,
     }  # fmt: skip
 
 
@@ -86,7 +84,7 @@ def test_a_job_is_found_wherever_it_is(bench: Bench) -> None:
 def test_a_record_tells_all_that_was_written(bench: Bench) -> None:
     bench.fail("b")
     bench.recover("s", bench.start("a"))
-    crashed, failed = bench.record("a"), bench.reader.page("q", Place.FAILED, 0, 1)[0]
+    crashed, failed = bench.record("a"), next(bench.reader.all_in("q", Place.FAILED))
     header = Header(**{**{name: getattr(HEADER, name) for name in HEADER.__slots__}, "seq": 2})
     assert crashed == JobRecord("a", "q", Place.PENDING, header, Run(1, 0, 1, crashed.run.since), 0, (CRASH,))
     assert (failed.when > 1_000_000_000_000, failed.errors, bench.record("b").errors) == (True, (), (ERROR,))

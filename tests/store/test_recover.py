@@ -9,7 +9,7 @@ import pytest
 from exqueue.model.job import Claim
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Recover
-from exqueue.store.steps import Empty, Stale, Unregistered
+from exqueue.store.replies import Empty, Stale, Unregistered
 from tests.conftest import on_servers
 from tests.store.kit import CRASH, RELEASE, Bench
 
@@ -160,7 +160,7 @@ def test_what_a_late_blmove_brings_into_a_closed_slot_is_taken_back_by_the_next_
 def test_a_job_in_a_closed_slot_is_seen_as_processing(bench: Bench) -> None:
     bench.recover("s", bench.start("a", "b"))
     bench.move("s")
-    assert (bench.ids(Place.PROCESSING), bench.counts()) == (["a"], {"pending": 1, "processing": 1, "enqueued": 2})
+    assert (bench.ids(Place.PROCESSING), bench.counts()) == (["b"], {"pending": 1, "processing": 1, "enqueued": 2})
 
 
 @on_servers

@@ -10,7 +10,7 @@ import pytest
 from exqueue.model.job import Claim, Run
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Recover, Retry, Snooze
-from exqueue.store.steps import Empty, Settled, Stale
+from exqueue.store.replies import Empty, Settled, Stale
 from tests.conftest import on_servers
 from tests.store.kit import CRASH, ERROR, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 

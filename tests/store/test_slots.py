@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exqueue.store.reads import SlotInfo
+from exqueue.store.slotinfo import SlotInfo
 from tests.conftest import on_servers
 from tests.store.kit import Bench
 

@@ -11,7 +11,7 @@ from exqueue.model.job import Claim
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Recover, Release, Retry, Snooze
 from exqueue.store.invariants import broken
-from exqueue.store.steps import Settled
+from exqueue.store.replies import Settled
 from tests.conftest import on_servers
 from tests.store.kit import CRASH, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 

@@ -1,6 +1,7 @@
 -- What a person asked of this queue last, and the answer: asked again because the reply was lost, it is the same answer.
+-- keys: settled
 
-local function answered(settled, request)
+local function answered(request)
   local words = redis.call('HGET', settled, 'by hand') or ''
   if string.sub(words, 1, #request + 1) ~= request .. ' ' then return nil end
   local reply = {}
@@ -8,7 +9,7 @@ local function answered(settled, request)
   return reply
 end
 
-local function answer(settled, request, reply)
+local function answer(request, reply)
   if reply[2] == 0 then return reply end -- nothing was done, so asking again is no different
   redis.call('HSET', settled, 'by hand', request .. ' ' .. table.concat(reply, ' '))
   return reply

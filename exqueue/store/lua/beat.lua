@@ -4,10 +4,9 @@
 -- moves:
 -- replies: beaten, then the slots that are closed
 -- A slot that is missing without having been closed is opened again: the server was emptied.
-local beats, slots, graves = unpack(KEYS)
 local reply = {'beaten'}
 redis.call('HDEL', beats, '') -- a write that a full server allows must come first
-redis.call('HINCRBY', beats, ARGV[1], 1)
+redis.call('HINCRBY', beats, runner, 1)
 for i = 2, #ARGV, 2 do
   if redis.call('HEXISTS', graves, ARGV[i]) == 1 then
     reply[#reply + 1] = ARGV[i]

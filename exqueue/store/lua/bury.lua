@@ -3,7 +3,7 @@
 -- argv: slot age_ms
 -- moves:
 -- replies: buried | kept
-local died = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0') or 0
-if redis.call('LLEN', KEYS[2]) > 0 or now_ms() - died < tonumber(ARGV[2]) then return {'kept'} end
-redis.call('HDEL', KEYS[1], ARGV[1])
+local died = tonumber(redis.call('HGET', graves, slot) or '0') or 0
+if redis.call('LLEN', processing) > 0 or now_ms() - died < tonumber(age_ms) then return {'kept'} end
+redis.call('HDEL', graves, slot)
 return {'buried'}

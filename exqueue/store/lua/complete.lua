@@ -1,17 +1,17 @@
--- complete: remove a job that has succeeded; with a next_token, claim the next one in the same step
--- keys: pending processing runs jobs bodies counters errors recent older settled
--- argv: slot id token next_token
--- uses: settle claim
+-- complete: remove a plain job that has succeeded; with a next_token, claim the next one in the same step
+-- keys: pending ranked processing runs jobs bodies counters terms control starts bell events errors recent older settled
+-- argv: slot id token next_token limits
+-- uses: line gate claim settle gone
 -- moves: processing -> none, pending -> processing
--- replies: completed | claimed | empty | stale
-local pending, processing, runs, jobs, bodies, counters, errors, recent, older, settled = unpack(KEYS)
-local slot, id, token, next_token = unpack(ARGV)
-local standing = standing(runs, settled, slot, id, token)
+-- replies: completed | claimed | empty | paused | limited | stale | tied
+-- tied: it is not a plain one, `finish` must do it; nothing was changed
+local standing = standing(slot, id, token)
+if standing == 'stale' then return {'stale'} end
 if standing == 'owned' then
-  leave(processing, settled, slot, id, token)
-  forget(jobs, bodies, runs, errors, counters, recent, older, id, 'completed')
-elseif standing == 'stale' then
-  return {'stale'}
+  if redis.call('HEXISTS', terms, id) == 1 then return {'tied'} end
+  leave(slot, id, token)
+  forget(id, 'completed')
+  tell('completed', id)
 end
 if next_token == '' then return {'completed'} end
-return claim(pending, processing, runs, jobs, bodies, counters, slot, next_token)
+return claim(slot, next_token, limits)

@@ -3,6 +3,6 @@
 -- argv: runner beat
 -- moves:
 -- replies: departed | alive
-if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return {'alive'} end
-redis.call('HDEL', KEYS[1], ARGV[1])
+if beat ~= '' and redis.call('HGET', beats, runner) ~= beat then return {'alive'} end
+redis.call('HDEL', beats, runner)
 return {'departed'}

@@ -3,8 +3,8 @@
 -- argv: slot info runner
 -- moves:
 -- replies: registered | dead
-if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then return {'dead'} end
-redis.call('HDEL', KEYS[1], ARGV[1]) -- the first write is one a full server allows
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('HSETNX', KEYS[3], ARGV[3], 0)
+if redis.call('HEXISTS', graves, slot) == 1 then return {'dead'} end
+redis.call('HDEL', slots, slot) -- the first write is one a full server allows
+redis.call('HSET', slots, slot, info)
+redis.call('HSETNX', beats, runner, 0)
 return {'registered'}

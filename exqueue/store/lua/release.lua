@@ -1,17 +1,16 @@
--- release: put a job back at the head of its queue, at its old place; the start does not count
--- keys: pending processing runs jobs settled
+-- release: put a job back at its place in the line, at the head of its key; the start does not count
+-- keys: pending ranked processing runs jobs terms settled counters control starts bell events
 -- argv: slot id token
--- uses: settle
+-- uses: line gate settle
 -- moves: processing -> pending
 -- replies: released | stale
-local pending, processing, runs, jobs, settled = unpack(KEYS)
-local slot, id, token = unpack(ARGV)
-local standing, run = standing(runs, settled, slot, id, token)
+local standing, run = standing(slot, id, token)
 if standing == 'stale' then return {'stale'} end
 if standing == 'owned' then
-  leave(processing, settled, slot, id, token)
+  leave(slot, id, token)
   run.attempt, run.token = run.attempt - 1, '-'
-  write_run(runs, id, run)
-  put_back(pending, jobs, id)
+  write_run(id, run)
+  put_back(id)
+  tell('released', id)
 end
 return {'released'}

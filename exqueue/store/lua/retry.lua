@@ -1,18 +1,17 @@
--- retry: run a job again later; a retry is spent
--- keys: processing runs errors delayed settled
+-- retry: run a job again later; a retry is spent, and its key stays taken
+-- keys: processing runs errors delayed settled counters control starts bell events
 -- argv: slot id token delay_ms error
--- uses: settle
+-- uses: gate settle errors
 -- moves: processing -> delayed
 -- replies: retried | stale
-local processing, runs, errors, delayed, settled = unpack(KEYS)
-local slot, id, token, delay, line = unpack(ARGV)
-local standing, run = standing(runs, settled, slot, id, token)
+local standing, run = standing(slot, id, token)
 if standing == 'stale' then return {'stale'} end
 if standing == 'owned' then
-  leave(processing, settled, slot, id, token)
-  redis.call('ZADD', delayed, now_ms() + tonumber(delay), id)
+  leave(slot, id, token)
+  redis.call('ZADD', delayed, whole(now_ms() + tonumber(delay_ms)), id)
   run.failures, run.token = run.failures + 1, '-'
-  write_run(runs, id, run)
-  add_error(errors, id, line)
+  write_run(id, run)
+  add_error(id, error)
+  tell('retried', id, delay_ms)
 end
 return {'retried'}

@@ -1,17 +1,16 @@
--- snooze: run a job again later; nothing is spent
--- keys: processing runs delayed settled
+-- snooze: run a job again later; nothing is spent, and its key stays taken
+-- keys: processing runs delayed settled counters control starts bell events
 -- argv: slot id token delay_ms
--- uses: settle
+-- uses: gate settle
 -- moves: processing -> delayed
 -- replies: snoozed | stale
-local processing, runs, delayed, settled = unpack(KEYS)
-local slot, id, token, delay = unpack(ARGV)
-local standing, run = standing(runs, settled, slot, id, token)
+local standing, run = standing(slot, id, token)
 if standing == 'stale' then return {'stale'} end
 if standing == 'owned' then
-  leave(processing, settled, slot, id, token)
-  redis.call('ZADD', delayed, now_ms() + tonumber(delay), id)
+  leave(slot, id, token)
+  redis.call('ZADD', delayed, whole(now_ms() + tonumber(delay_ms)), id)
   run.token = '-'
-  write_run(runs, id, run)
+  write_run(id, run)
+  tell('snoozed', id, delay_ms)
 end
 return {'snoozed'}

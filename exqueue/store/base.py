@@ -1,0 +1,36 @@
+"""What all steps have in common: a namespace of one server, and how a Lua file is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from exqueue.model.ids import new_id
+from exqueue.store.channel import Channel
+from exqueue.store.keys import QueueKeys, queue_keys
+from exqueue.store.replies import raw_id
+from exqueue.store.scripts import script
+
+BATCH: Final = 100  # ids one script call may carry: a script blocks the server while it runs
+
+
+class Steps:
+    """Steps on one namespace of one server. Every method may raise StoreError; all are safe to repeat."""
+
+    def __init__(self, channel: Channel, namespace: str) -> None:
+        self.channel = channel
+        self.namespace = namespace
+        self._announced: set[str] = set()
+
+    def keys(self, queue: str) -> QueueKeys:
+        """The keys of a queue."""
+        return queue_keys(self.namespace, queue)
+
+    def _each(self, step: str, queue: str, ids: Sequence[str], *, asked: bool = True) -> int:
+        """A step for these ids, a hundred at a time; for how many of them it was done. `asked`: it remembers the request."""
+        chunks = [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
+        return sum(self._run(step, queue, rest=chunk, **({"request": new_id()} if asked else {}))[1] for chunk in chunks)
+
+    def _run(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
+        loaded = script(step)
+        return self.channel.run(loaded, loaded.locate(self.keys(queue), argv), loaded.arguments(argv, rest))

@@ -1,0 +1,70 @@
+"""The steps by which runners look after a queue: slots and beats, recovery, what is due, what has followed."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from exqueue.model import policy as verdicts
+from exqueue.store.base import BATCH, Steps
+from exqueue.store.replies import raw_id
+
+Recovered = verdicts.Fail | verdicts.Recover
+
+
+class CareSteps(Steps):
+    """One method for each Lua file of the same name."""
+
+    def register(self, queue: str, slot: str, info: str, runner: str) -> bool:
+        """Open a slot; False if it was closed before and so stays closed."""
+        return bool(self._run("register", queue, slot=slot, info=info, runner=runner)[0] == b"registered")
+
+    def beat(self, queue: str, runner: str, slots: dict[str, str]) -> list[str]:
+        """Show that a runner lives. `slots`: its open ones and their info; returns those that were closed by others."""
+        flat = tuple(text for pair in slots.items() for text in pair)
+        return [slot.decode() for slot in self._run("beat", queue, rest=flat, runner=runner)[1:]]
+
+    def depart(self, queue: str, runner: str, beat: str = "") -> None:
+        """Take a runner off the list of those that beat."""
+        self._run("depart", queue, runner=runner, beat=beat)
+
+    def recover(self, queue: str, slot: str, runner: str, beat: str, started: tuple[str, str], verdict: Recovered | None) -> str:
+        """Take back what a dead process holds. `started`: id and token of the start that was cut off, empty if none.
+
+        `beat`: see recover.lua. Returns `recovered`, `gone`, `alive`, or `changed` (look again, then repeat).
+        """
+        who: dict[str, Any] = {"slot": slot, "runner": runner, "beat": beat, "id": raw_id(started[0]), "token": started[1]}
+        reply = self._run("recover", queue, **who, **_outcome(verdict))
+        return str(reply[0].decode())
+
+    def bury(self, queue: str, slot: str, age_ms: int) -> bool:
+        """Forget a closed slot that is empty and older than `age_ms`."""
+        return bool(self._run("bury", queue, slot=slot, age_ms=age_ms)[0] == b"buried")
+
+    def promote(self, queue: str, limit: int = BATCH) -> tuple[int, int | None]:
+        """Move jobs that are due into the line: how many, and in how many ms the next one will be."""
+        _, moved, wait = self._run("promote", queue, limit=limit)
+        return moved, int(wait) if wait else None
+
+    def purge(self, queue: str, limit: int = BATCH) -> int:
+        """Remove jobs that are done and were kept long enough; how many."""
+        return int(self._run("purge", queue, limit=limit)[1])
+
+    def deliver(self, queue: str, job_id: str) -> None:
+        """Strike off what was to follow a job, once it is enqueued."""
+        self._run("deliver", queue, id=raw_id(job_id))
+
+    def unstop(self, queue: str, job_id: str, token: str) -> None:
+        """Strike off a request to stop a start that is over."""
+        self._run("unstop", queue, id=raw_id(job_id), token=token)
+
+
+def _outcome(verdict: Recovered | None) -> dict[str, Any]:
+    match verdict:
+        case None:
+            return {"to": "pending", "delay_ms": 0, "spent": "nothing", "error": b""}
+        case verdicts.Recover(error):
+            return {"to": "pending", "delay_ms": 0, "spent": "crash", "error": error.encode()}
+        case verdicts.Fail(error):
+            return {"to": "failed", "delay_ms": 0, "spent": "crash", "error": error.encode()}
+        case _:
+            assert_never(verdict)

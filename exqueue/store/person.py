@@ -1,0 +1,39 @@
+"""The steps that a person asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exqueue.store.base import Steps
+
+
+class PersonSteps(Steps):
+    """One method for each Lua file of the same name; with several ids, for how many of them it was done."""
+
+    def requeue(self, queue: str, ids: Sequence[str]) -> int:
+        """Run failed jobs again; how many of them were in `failed`."""
+        return self._each("requeue", queue, ids)
+
+    def skip(self, queue: str, ids: Sequence[str]) -> int:
+        """Let the keys that these failed jobs block go on; how many blocked one."""
+        return self._each("skip", queue, ids)
+
+    def delete(self, queue: str, ids: Sequence[str]) -> int:
+        """Remove failed jobs, or ones that are done and kept; how many of them were there."""
+        return self._each("delete", queue, ids)
+
+    def cancel(self, queue: str, ids: Sequence[str]) -> int:
+        """Remove jobs that have not begun; how many of them had not."""
+        return self._each("cancel", queue, ids)
+
+    def stop(self, queue: str, ids: Sequence[str]) -> int:
+        """Ask that running jobs be stopped and discarded; how many of them run."""
+        return self._each("stop", queue, ids, asked=False)
+
+    def pause(self, queue: str) -> bool:
+        """Let no job begin until `resume`; False if it is paused already."""
+        return bool(self._run("pause", queue)[0] == b"paused")
+
+    def resume(self, queue: str) -> bool:
+        """Let jobs begin again; False if it was not paused."""
+        return bool(self._run("resume", queue)[0] == b"resumed")
