@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from exqueue.app import Exqueue as Exqueue
+    from exqueue.app import aenqueue as aenqueue
     from exqueue.app import enqueue as enqueue
     from exqueue.app import enqueue_many as enqueue_many
     from exqueue.app import failed as failed
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 
 _WHERE: Final = {
     "Exqueue": "app",
+    "aenqueue": "app",
     "enqueue": "app",
     "enqueue_many": "app",
     "failed": "app",
@@ -46,6 +48,7 @@ __all__ = [
     "Retry",
     "Snooze",
     "Worker",
+    "aenqueue",
     "call",
     "constant",
     "enqueue",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, overload
 
 from exqueue.client.enqueue import Enqueuer
+from exqueue.client.events import Events
 from exqueue.client.jobs import Job, Jobs, Queue
 from exqueue.model.errors import ConfigError, JobNotFound
 from exqueue.model.lifecycle import Place
@@ -18,7 +19,8 @@ from exqueue.model.settings import Settings, Sourced, load
 from exqueue.model.worker import queue_of
 from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import safe_url
-from exqueue.store.reads import Reader
+from exqueue.store.events import EventReader
+from exqueue.store.reads import BlockedKey, Reader
 from exqueue.store.steps import Store
 
 P = ParamSpec("P")
@@ -53,6 +55,16 @@ class Exqueue:
         """
         return self._enqueuer.enqueue(worker, Call(args, kwargs))
 
+    @overload
+    async def aenqueue(self, worker: Configured[P], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+    @overload
+    async def aenqueue(self, worker: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+    async def aenqueue(self, worker: Any, *args: Any, **kwargs: Any) -> Job:
+        """As `enqueue`, in a thread, so that the event loop goes on meanwhile."""
+        import asyncio  # here: a producer that does not use it need not pay for it
+
+        return await asyncio.to_thread(self._enqueuer.enqueue, worker, Call(args, kwargs))
+
     def enqueue_many(self, worker: type[Any] | Configured[Any], calls: Iterable[Call]) -> list[Job]:
         """Accept many jobs of one worker, in this order: `app.enqueue_many(SyncInvoices, [call(1), call(2)])`."""
         return self._enqueuer.enqueue_many(worker, calls)
@@ -74,6 +86,18 @@ class Exqueue:
     def failed(self, worker: type[Any] | str | None = None) -> Jobs:
         """The failed jobs: iterate, `filter`, `requeue()`, `delete()`. Read from Redis as you go; never unpickled."""
         return self.jobs(Place.FAILED, worker)
+
+    def blocked(self) -> list[BlockedKey]:
+        """The keys of all queues whose head has failed for good."""
+        return [key for queue in self.queues() for key in queue.blocked()]
+
+    def events(self, worker: type[Any] | str | None = None, *, history: bool = False, timeout: float | None = None) -> Events:
+        """What happens from now on, of one worker type or of all queues: `for event in app.events(): ...`.
+
+        `history`: begin with what is still known. `timeout`: end when nothing has happened for so many seconds.
+        """
+        queues = None if worker is None else [self.queue(worker).name]
+        return Events(EventReader(self.channel, self.settings.namespace, queues, history=history), timeout=timeout)
 
     def job(self, job_id: str) -> Job:
         """A job by its id, or by a beginning of it that fits only one.
@@ -112,6 +136,15 @@ def enqueue(worker: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Job
 def enqueue(worker: Any, *args: Any, **kwargs: Any) -> Job:
     """Accept a job for the default app: `enqueue(SyncInvoices, 42, full=True)`. See `Exqueue.enqueue`."""
     return default_app().enqueue(worker, *args, **kwargs)
+
+
+@overload
+async def aenqueue(worker: Configured[P], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+@overload
+async def aenqueue(worker: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Job: ...
+async def aenqueue(worker: Any, *args: Any, **kwargs: Any) -> Job:
+    """Accept a job for the default app without holding up the event loop: `await aenqueue(SyncInvoices, 42)`."""
+    return await default_app().aenqueue(worker, *args, **kwargs)
 
 
 def enqueue_many(worker: type[Any] | Configured[Any], calls: Iterable[Call]) -> Sequence[Job]:

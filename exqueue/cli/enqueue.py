@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,11 @@ def enqueue(
         list[str] | None, typer.Argument(help="Arguments: Python literals, else text; name=value for keywords.", show_default=False)
     ] = None,
     delay: Annotated[float, typer.Option(min=0, help="Seconds until it may run.")] = 0.0,
+    at: Annotated[str | None, typer.Option(help="Not before this time, with its zone: 2027-01-01T08:00+01:00.", show_default=False)] = None,
+    key: Annotated[str | None, typer.Option(help="Jobs of one key run one at a time, in order.", show_default=False)] = None,
+    priority: Annotated[int | None, typer.Option(help="-1000 to 1000; higher runs first.", show_default=False)] = None,
+    unique: Annotated[str | None, typer.Option(help="While a job of this name exists, no other is enqueued.", show_default=False)] = None,
+    queue: Annotated[str | None, typer.Option(help="Instead of the worker's own.", show_default=False)] = None,
     job_id: Annotated[
         str | None, typer.Option("--id", help="Enqueueing it again with the same id is harmless.", show_default=False)
     ] = None,
@@ -35,9 +41,20 @@ def enqueue(
     if len(workers) != 1:
         raise ConfigError(f"{target} has several workers; say which: {target}:{workers[0].__name__}")
     args, kwargs = parse_arguments(arguments or [])
-    options: Configured[Any] = Configured(workers[0], delay=delay, id=job_id)
+    options: Configured[Any] = Configured(
+        workers[0], delay=delay, at=_moment(at), key=key, priority=priority, unique=unique, queue=queue, id=job_id
+    )
     job = obj.app().enqueue(options, *args, **kwargs)
     render.print_json({"id": job.id, "queue": job.queue, "new": job.new}) if json else print(job.id)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--at {text!r} is no time: write it like 2027-01-01T08:00+01:00") from None
 
 
 def parse_arguments(texts: list[str]) -> tuple[list[Any], dict[str, Any]]:

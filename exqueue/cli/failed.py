@@ -18,12 +18,12 @@ cli: Final = typer.Typer(no_args_is_help=True)
 
 @cli.command("list")
 def list_(
-    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None,
+    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False,
 ) -> None:  # fmt: skip
     """List failed jobs, oldest first (100 unless --limit or --all)."""
     obj: Context = context.obj
-    found = Selection(ids, worker, queue, error, since, most(limit, all_)).listed(obj.app(), Place.FAILED)
+    found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), Place.FAILED)
     render.print_list(found, "failed job", limit is None and not all_, json=json, errors=True)
 
 
@@ -39,12 +39,12 @@ def show(context: typer.Context, job_id: str, json: select.Json = False) -> None
 
 @cli.command()
 def requeue(
-    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None,
+    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False,
 ) -> None:  # fmt: skip
     """Run failed jobs again, with all their retries."""
     obj: Context = context.obj
-    app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_)
+    app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
     done = sum(app.store.requeue(name, found) for name, found in by_queue(selection.chosen(app, Place.FAILED)).items())
     report("requeued", done, json=json)
@@ -52,13 +52,13 @@ def requeue(
 
 @cli.command()
 def delete(
-    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None,
+    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False,
     yes: Yes = False, json: select.Json = False,
 ) -> None:  # fmt: skip
     """Remove failed jobs for good."""
     obj: Context = context.obj
-    app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_)
+    app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
     found = selection.chosen(app, Place.FAILED)
     confirm("delete", "failed job(s)", len(found), yes=yes)

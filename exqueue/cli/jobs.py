@@ -10,25 +10,27 @@ from exqueue.cli import render, select
 from exqueue.cli.act import Yes, by_queue, confirm, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
+from exqueue.model.codec import result_in_words
 from exqueue.model.errors import NotPossible
 from exqueue.model.lifecycle import Place
 
 cli: Final = typer.Typer(no_args_is_help=True)
 
-_PLACES: Final = (Place.PROCESSING, Place.PENDING, Place.DELAYED, Place.FAILED)
-_NOT_BEGUN: Final = (Place.PENDING, Place.DELAYED)
+_PLACES: Final = (Place.PROCESSING, Place.PENDING, Place.WAITING, Place.DELAYED, Place.FAILED, Place.DONE)
+_NOT_BEGUN: Final = (Place.PENDING, Place.WAITING, Place.DELAYED)
 PlaceOption = Annotated[Place | None, typer.Option("--place", help="Only in this place.", show_default=False)]
 
 
 @cli.command("list")
 def list_(
-    context: typer.Context, ids: select.Ids = None, place: PlaceOption = None, worker: select.Worker = None, queue: select.Queue = None,
+    context: typer.Context, ids: select.Ids = None, place: PlaceOption = None, worker: select.Worker = None,
+    queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False,
 ) -> None:  # fmt: skip
-    """List jobs: running ones first, then the line, then those for later, then failed ones (100 unless --limit or --all)."""
+    """List jobs: running ones, the line, those that wait for their key, those for later, failed, done (100 unless --limit or --all)."""
     obj: Context = context.obj
     places = [place] if place and place is not Place.NONE else _PLACES
-    found = Selection(ids, worker, queue, error, since, most(limit, all_)).listed(obj.app(), *places)
+    found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), *places)
     render.print_list(found, "job", limit is None and not all_, json=json, errors=False)
 
 
@@ -39,22 +41,24 @@ def show(context: typer.Context, job_id: str, json: select.Json = False) -> None
     app = obj.app()
     record = app.job(job_id).record()
     slot = next((slot for slot in app.reader.slots(record.queue) if slot.slot == record.run.slot), None)
-    process = f"{slot.hostname}:{slot.pid}" if slot else ""
+    more = {"process": f"{slot.hostname}:{slot.pid}" if slot else ""}
+    if raw := app.reader.result(record.queue, record.id):
+        more["result"] = result_in_words(raw)
     if json:
-        render.print_json({**render.job_dict(record), "process": process})
+        render.print_json({**render.job_dict(record), **more})
     else:
-        render.print_job(record, render.console(), process)
+        render.print_job(record, render.console(), more)
 
 
 @cli.command()
 def cancel(
-    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None,
+    context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False,
     yes: Yes = False, json: select.Json = False,
 ) -> None:  # fmt: skip
-    """Remove jobs that have not begun (pending or delayed)."""
+    """Remove jobs that have not begun (pending, waiting or delayed)."""
     obj: Context = context.obj
-    app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_)
+    app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
     for job in [app.job(job_id) for job_id in ids or []]:  # wherever they are, so that the answer can say where
         if (where := job.state()) not in _NOT_BEGUN:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from exqueue.cli import demo, enqueue, failed, jobs, run, shell, status
+from exqueue.cli import blocked, demo, enqueue, events, failed, jobs, queues, run, shell, status, top
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError, EnqueueError, ExqueueError, StoreError
 from exqueue.model.text import printable
@@ -22,10 +22,14 @@ cli: Final = typer.Typer(
 cli.command("run")(run.run)
 cli.command("enqueue")(enqueue.enqueue)
 cli.command("status")(status.status)
+cli.command("top")(top.top)
+cli.command("events")(events.events)
 cli.command("config")(status.config)
 cli.command("shell")(shell.shell)
 cli.command("demo")(demo.demo)
 cli.add_typer(failed.cli, name="failed", help="Look after jobs that failed for good.")
+cli.add_typer(blocked.cli, name="blocked", help="Look after keys that a failed job blocks.")
+cli.add_typer(queues.cli, name="queues", help="Pause and resume queues.")
 cli.add_typer(jobs.cli, name="jobs", help="Look at jobs, cancel those that have not begun.")
 
 

@@ -47,7 +47,7 @@ def table(*columns: str, title: str | None = None) -> Table:
     return made
 
 
-def cell(text: str | int, limit: int = 200) -> Text:
+def cell(text: object, limit: int = 200) -> Text:
     """Plain text: no markup, no control characters."""
     return Text(one_line(str(text), limit))
 
@@ -80,12 +80,15 @@ def _datetime(ms: int) -> datetime:
 def job_dict(record: JobRecord) -> dict[str, Any]:
     """A job as `--json` shows it."""
     header, run = record.header, record.run
-    when = {Place.FAILED: "failed_at", Place.DELAYED: "due_at"}.get(record.place)
+    when = {Place.FAILED: "failed_at", Place.DELAYED: "due_at", Place.DONE: "kept_until"}.get(record.place)
+    terms, note = record.terms, record.note
     return {
         "id": record.id, "queue": record.queue, "place": record.place.value, "worker": header.worker, "arguments": header.args,
         "enqueued_at": iso(header.at), **({when: iso(record.when)} if when else {}),
         "attempt": run.attempt, "failures": run.failures, "crashes": run.crashes, "started_at": iso(run.since), "slot": run.slot,
         "size": header.size, "pickled_by": header.by, "python": header.python, "cloudpickle": header.cloudpickle,
+        "key": terms.key or None, "priority": terms.priority, "unique": terms.unique or None, "expires_at": iso(terms.expires),
+        "progress": {"done": note.done, "text": note.text, "at": iso(note.when)} if note else None,
         "problem": header.problem, "errors": [error_dict(error) for error in record.errors],
     }  # fmt: skip
 
@@ -100,11 +103,14 @@ def error_dict(error: ErrorInfo) -> dict[str, Any]:
 
 def job_table(jobs: Iterable[Job], *, errors: bool) -> Table:
     """A table of jobs."""
-    made = table("id", "queue", "place", "#tries", "since", "arguments", *(["error"] if errors else []))
+    jobs = list(jobs)
+    keyed = any(job.seen.terms.key for job in jobs)
+    made = table("id", "queue", "place", *(["key"] if keyed else []), "#tries", "since", "arguments", *(["error"] if errors else []))
     for job in jobs:
         seen = job.seen
         since = moment(seen.when or seen.header.at)
-        cells = [cell(job.id), cell(job.queue), cell(seen.place.value), cell(seen.run.attempt), Text(since), cell(_what(seen))]
+        key = [cell(seen.terms.key)] if keyed else []
+        cells = [cell(job.id), cell(job.queue), cell(seen.place.value), *key, cell(seen.run.attempt), Text(since), cell(_what(seen))]
         made.add_row(*cells, *([cell(_error(seen), 120)] if errors else []))
     return made
 
@@ -129,17 +135,23 @@ def _what(record: JobRecord) -> str:
     return record.header.problem or record.header.args
 
 
+def progress_in_words(record: JobRecord) -> str:
+    """How far it says it is: `40 % page 4 of 10`."""
+    return f"{record.note.done:.0%} {record.note.text}".replace("%", " %", 1).rstrip() if record.note else ""
+
+
 def _error(record: JobRecord) -> str:
     return f"{record.errors[-1].type}: {record.errors[-1].message}" if record.errors else ""
 
 
-def print_job(record: JobRecord, out: Console, process: str = "") -> None:
-    """All of one job, with the traceback of every attempt. `process`: host and pid of the process that runs it."""
+def print_job(record: JobRecord, out: Console, more: dict[str, str] | None = None) -> None:
+    """All of one job, with the traceback of every attempt. `more`: what the record does not tell."""
     made = Table(box=None, show_header=False, pad_edge=False)
     made.add_column(style="bold")
     made.add_column(overflow="fold")
-    for name, value in {**job_dict(record), "process": process}.items():
-        if name != "errors" and value not in ("", None):
+    shown = {**job_dict(record), "progress": progress_in_words(record), **(more or {})}
+    for name, value in shown.items():
+        if name != "errors" and value not in ("", None) and (name, value) != ("priority", 0):
             made.add_row(name, cell(value, 1000))
     out.print(made)
     for error in record.errors:

@@ -22,6 +22,7 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or their beginnings.", show_default=False)]
 Worker = Annotated[str | None, typer.Option(help="Only of this worker (part of its name).", show_default=False)]
 Queue = Annotated[str | None, typer.Option(help="Only of this queue.", show_default=False)]
+Key = Annotated[str | None, typer.Option(help="Only of this ordering key; '*' is that of a serial worker.", show_default=False)]
 Error = Annotated[str | None, typer.Option(help="Only with this text in the last error.", show_default=False)]
 Since = Annotated[str | None, typer.Option(help="Only since then: 90s, 15m, 2h, 3d, or a date and time.", show_default=False)]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, oldest first.", show_default=False)]
@@ -40,6 +41,7 @@ class Selection:
     since: str | None = None
     limit: int | None = None
     all: bool = False
+    key: str | None = None
 
     def listed(self, app: Exqueue, *places: Place) -> list[Job]:
         """The jobs of these places that are meant; an id may be a beginning that fits several."""
@@ -64,14 +66,14 @@ class Selection:
 
     def insist(self) -> None:
         """Raise unless something was selected: nothing acts on all jobs by an oversight."""
-        if not (self.ids or self.worker or self.queue or self.error or self.since or self.all):
-            raise ConfigError("say which jobs: ids, --worker, --queue, --error, --since, or --all")
+        if not (self.ids or self.worker or self.queue or self.key or self.error or self.since or self.all):
+            raise ConfigError("say which jobs: ids, --worker, --queue, --key, --error, --since, or --all")
         if self.ids and self.all:
             raise ConfigError("give ids or --all, not both")
 
     def _jobs(self, app: Exqueue, place: Place) -> Jobs:
         since = None if self.since is None else parse_since(self.since, time.time())
-        return app.jobs(place, self.queue).filter(worker=self.worker, error=self.error, since=since, ids=self.ids)
+        return app.jobs(place, self.queue).filter(worker=self.worker, error=self.error, since=since, ids=self.ids, key=self.key)
 
 
 def parse_since(text: str, now: float) -> float:

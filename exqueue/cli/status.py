@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 from exqueue.cli import render, select
@@ -36,13 +37,22 @@ def alive(slots: list[SlotInfo]) -> int:
     return sum(1 for slot in slots if slot.host != here or is_alive(slot.pid, slot.start))
 
 
+def queue_table(rows: list[tuple[str, Counts, int]]) -> Table:
+    """A table of queues: name, counts, living worker processes."""
+    columns = ("pending", "waiting", "delayed", "processing", "failed", "completed", "deleted")
+    kept = any(counts.done for _, counts, _ in rows)
+    made = render.table("queue", *(f"#{name}" for name in columns), *(["#done"] if kept else []), "#processes", "")
+    for name, counts, slots in rows:
+        numbers = [getattr(counts, column) for column in columns] + ([counts.done] if kept else []) + [slots]
+        cells = [Text(str(number), style="bold red" if column == 4 and number else "") for column, number in enumerate(numbers)]
+        notes = [*(["paused"] if counts.paused else []), *([f"{counts.blocked} blocked key(s)"] if counts.blocked else [])]
+        made.add_row(render.cell(name), *cells, Text(", ".join(notes), style="bold red"))
+    return made
+
+
 def _print(rows: list[tuple[str, Counts, int]]) -> None:
     out = render.console()
-    made = render.table("queue", "#pending", "#delayed", "#processing", "#failed", "#completed", "#deleted", "#processes")
-    for name, counts, slots in rows:
-        numbers = [counts.pending, counts.delayed, counts.processing, counts.failed, counts.completed, counts.deleted, slots]
-        cells = [Text(str(number), style="bold red" if column == 3 and number else "") for column, number in enumerate(numbers)]
-        made.add_row(render.cell(name), *cells)
+    made = queue_table(rows)
     out.print(made if rows else "no queues yet: a queue exists once its first job does")
     unserved = [name for name, counts, slots in rows if counts.unfinished and not slots]
     if unserved:
@@ -50,6 +60,8 @@ def _print(rows: list[tuple[str, Counts, int]]) -> None:
     failed = sum(counts.failed for _, counts, _ in rows)
     if failed:
         out.print(Text(f"{failed} failed job(s): exqueue failed list"))
+    if any(counts.blocked for _, counts, _ in rows):
+        out.print(Text("keys are blocked by failed jobs: exqueue blocked list"))
 
 
 def config(context: typer.Context, json: select.Json = False) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final, overload
+from typing import Any, Final, overload
 
+from exqueue.client.results import wait_for_result
 from exqueue.model.errors import JobNotFound, NotPossible
 from exqueue.model.job import Counts, ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line
-from exqueue.store.reads import PAGE, Reader
+from exqueue.store.reads import PAGE, BlockedKey, Reader
 from exqueue.store.steps import Store
 
 Step = Callable[[str, Sequence[str]], int]
@@ -60,9 +61,18 @@ class Job:
         """The error of every attempt so far, oldest first."""
         return self.record().errors
 
+    def result(self, timeout: float | None = None) -> Any:
+        """What `perform` returned; waits for it. Errors: see `results.wait_for_result`."""
+        return wait_for_result(self._reader, self.queue, self.id, timeout)
+
     def requeue(self) -> None:
         """Run it again, with all its retries. Raises NotPossible unless it is in `failed`."""
         self._act("requeue", self._store.requeue(self.queue, [self.id]))
+
+    def skip(self) -> None:
+        """Let its key go on without it. Raises NotPossible unless it failed and blocks its key."""
+        if not self._store.skip(self.queue, [self.id]):
+            raise NotPossible(self.id, self.state().value, "skip", "only a failed job that blocks its key can be skipped")
 
     def delete(self) -> None:
         """Remove it for good. Raises NotPossible unless it is in `failed`."""
@@ -93,17 +103,20 @@ class Job:
 class Filter:
     """Which jobs of a list are meant. `worker`, `error`: text found in the worker's name, in the last error's type or message.
 
-    `since`: only what failed (or is due) after that, ms since 1970. `ids`: whole ids, or their beginnings.
+    `since`: only what failed (or is due) after that, ms since 1970. `ids`: whole ids, or their beginnings. `key`: the key.
     """
 
     worker: str | None = None
     error: str | None = None
     since: int | None = None
     ids: tuple[str, ...] | None = None
+    key: str | None = None
 
     def takes(self, record: JobRecord, error: ErrorInfo | None) -> bool:
         """Whether this job is meant."""
         if self.worker is not None and self.worker not in record.header.worker:
+            return False
+        if self.key is not None and record.terms.key != self.key:
             return False
         if self.since is not None and (record.when or record.header.at) < self.since:
             return False
@@ -123,10 +136,11 @@ class Jobs:
         self._filters = filters
 
     def filter(
-        self, *, worker: str | None = None, error: str | None = None, since: float | None = None, ids: Sequence[str] | None = None
-    ) -> Jobs:
+        self, *, worker: str | None = None, error: str | None = None, since: float | None = None, ids: Sequence[str] | None = None,
+        key: str | None = None,
+    ) -> Jobs:  # fmt: skip
         """Only some of them; see `Filter`. `since`: seconds since 1970. Filters of filters only narrow."""
-        more = Filter(worker, error, None if since is None else int(since * 1000), None if ids is None else tuple(ids))
+        more = Filter(worker, error, None if since is None else int(since * 1000), None if ids is None else tuple(ids), key)
         return Jobs(self._store, self._reader, self._place, self._queues, (*self._filters, more))
 
     def __iter__(self) -> Iterator[Job]:
@@ -174,8 +188,12 @@ class Jobs:
         return self._all(self._store.delete)
 
     def cancel(self) -> int:
-        """Remove all of them before they begin; how many. For jobs that are pending or delayed."""
+        """Remove all of them before they begin; how many. For jobs that are pending, waiting or delayed."""
         return self._all(self._store.cancel)
+
+    def skip(self) -> int:
+        """Let the keys that these failed jobs block go on without them; how many."""
+        return self._all(self._store.skip)
 
     def _all(self, step: Step) -> int:
         # All ids first: acting moves what is still to be read.
@@ -209,6 +227,18 @@ class Queue:
     def failed(self) -> Jobs:
         """Its jobs in `failed`."""
         return self.jobs(Place.FAILED)
+
+    def blocked(self) -> list[BlockedKey]:
+        """Its keys whose head has failed for good: nothing of them runs until a person requeues, skips or deletes it."""
+        return self._reader.blocked(self.name)
+
+    def pause(self) -> bool:
+        """Let no job begin until `resume`, on any runner; jobs that run are not touched. False if it was paused already."""
+        return self._store.pause(self.name)
+
+    def resume(self) -> bool:
+        """Let jobs begin again, at once. False if it was not paused."""
+        return self._store.resume(self.name)
 
     def find(self, job_id: str) -> Job | None:
         """One job by its whole id; None if this queue does not have it."""

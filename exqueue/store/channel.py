@@ -82,6 +82,15 @@ class Channel:
             except _TRANSIENT as error:
                 raise self._unavailable(error) from error
 
+    def wait_for_entries(self, places: dict[str, str], seconds: float, most: int) -> list[Any]:
+        """Entries of streams behind these places (key -> id), as XREAD answers; blocks at most so long if there are none."""
+        if not places:
+            time.sleep(seconds)
+            return []
+        command = ("XREAD", "COUNT", most, "BLOCK", max(1, round(seconds * 1000)), "STREAMS", *places.keys(), *places.values())
+        found = self.ask([command])[0] or []
+        return list(found.items()) if isinstance(found, dict) else list(found)
+
     def close(self) -> None:
         """Close what is idle, and leave the server. The channel can still be used; it connects again."""
         self._hang_up()

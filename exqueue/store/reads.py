@@ -33,7 +33,7 @@ class Reader:
     """The reads, on one namespace of one server. Every method may raise StoreError."""
 
     def __init__(self, channel: Channel, namespace: str) -> None:
-        self._channel = channel
+        self.channel = channel
         self.namespace = namespace
 
     def _keys(self, queue: str) -> QueueKeys:
@@ -41,13 +41,13 @@ class Reader:
 
     def queues(self) -> list[str]:
         """The names of all queues that ever had a job or a runner."""
-        return sorted(name.decode("utf-8", "replace") for name in self._channel.ask([("SMEMBERS", registry_key(self.namespace))])[0])
+        return sorted(name.decode("utf-8", "replace") for name in self.channel.ask([("SMEMBERS", registry_key(self.namespace))])[0])
 
     def counts(self, queue: str) -> Counts:
         """How many jobs are where; exact while nothing moves."""
         keys = self._keys(queue)
         slots = [slot.slot for slot in self.slots(queue)] + list(self.graves(queue))
-        pending, first, ranked, delayed, waiting, failed, done, blocked, paused, counters, *held = self._channel.ask([
+        pending, first, ranked, delayed, waiting, failed, done, blocked, paused, counters, *held = self.channel.ask([
             ("LLEN", keys["pending"]), ("LINDEX", keys["pending"], 0), ("ZCARD", keys["ranked"]), ("ZCARD", keys["delayed"]),
             ("ZCARD", keys["waiting"]), ("ZCARD", keys["failed"]), ("ZCARD", keys["done"]), ("ZCARD", keys["blocked"]),
             ("HEXISTS", keys["control"], "paused"), ("HMGET", keys["counters"], "enqueued", "completed", "deleted"),
@@ -66,7 +66,7 @@ class Reader:
         """
         keys = self._keys(queue)
         rest = [("ZCARD", keys["failed"]), ("ZCARD", keys["done"]), ("ZCARD", keys["waiting"])]
-        *before, counters, outbox, failed, done, waiting = self._channel.ask([
+        *before, counters, outbox, failed, done, waiting = self.channel.ask([
             *rest, ("HMGET", keys["counters"], "enqueued", "completed", "deleted"), ("HLEN", keys["outbox"]), *rest,
         ])  # fmt: skip
         enqueued, completed, deleted = map(_count, counters)
@@ -75,16 +75,16 @@ class Reader:
 
     def slots(self, queue: str) -> list[SlotInfo]:
         """The open slots: worker processes that live, or have not been found dead yet."""
-        found = _pairs(self._channel.ask([("HGETALL", self._keys(queue)["slots"])])[0])
+        found = _pairs(self.channel.ask([("HGETALL", self._keys(queue)["slots"])])[0])
         return [SlotInfo.decode(slot.decode("utf-8", "replace"), info) for slot, info in found]
 
     def graves(self, queue: str) -> list[str]:
         """The closed slots that are still swept."""
-        return [slot.decode("utf-8", "replace") for slot in self._channel.ask([("HKEYS", self._keys(queue)["graves"])])[0]]
+        return [slot.decode("utf-8", "replace") for slot in self.channel.ask([("HKEYS", self._keys(queue)["graves"])])[0]]
 
     def beats(self, queue: str) -> dict[str, str]:
         """What each runner has bumped its counter to."""
-        found = _pairs(self._channel.ask([("HGETALL", self._keys(queue)["beats"])])[0])
+        found = _pairs(self.channel.ask([("HGETALL", self._keys(queue)["beats"])])[0])
         return {runner.decode("utf-8", "replace"): beat.decode("utf-8", "replace") for runner, beat in found}
 
     def held(self, queue: str, slots: Sequence[str]) -> dict[str, list[str]]:
@@ -92,7 +92,7 @@ class Reader:
         if not slots:
             return {}
         keys = self._keys(queue)
-        lists = self._channel.ask([("LRANGE", keys.processing(slot), 0, 99) for slot in slots])
+        lists = self.channel.ask([("LRANGE", keys.processing(slot), 0, 99) for slot in slots])
         found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
         return {slot: ids for slot, ids in found.items() if ids}
 
@@ -104,7 +104,7 @@ class Reader:
         ask: list[tuple[Any, ...]] = [("HMGET", keys[name], *raw) for name in ("jobs", "runs", "terms", "progress")]
         if place in _SCORED:
             ask.append(("ZMSCORE", keys[place.value], *raw))
-        headers, runs, terms, notes, *scores = self._channel.ask(ask)
+        headers, runs, terms, notes, *scores = self.channel.ask(ask)
         whens = [_moment(value) for value in scores[0]] if scores else [0] * len(raw)
         return [
             JobRecord(job_id, queue, place, Header.decode(header), Run.decode(run), when, (), Terms.decode(agreed), Progress.decode(note))
@@ -128,14 +128,14 @@ class Reader:
 
     def _paged(self, queue: str, place: Place, command: str, key: str) -> Iterator[JobRecord]:
         start = 0
-        while found := self._channel.ask([(command, key, start, start + PAGE - 1)])[0]:
+        while found := self.channel.ask([(command, key, start, start + PAGE - 1)])[0]:
             start += len(found)
             ids = [member.rpartition(b" ")[2] if place is Place.WAITING else member for member in found if member != BELL]
             yield from self.records(queue, [text_id(job_id) for job_id in ids], place)
 
     def _ranked(self, queue: str) -> Iterator[tuple[float, JobRecord]]:
         start = 0
-        while found := _scored(self._channel.ask([("ZRANGE", self._keys(queue)["ranked"], start, start + PAGE - 1, "WITHSCORES")])[0]):
+        while found := _scored(self.channel.ask([("ZRANGE", self._keys(queue)["ranked"], start, start + PAGE - 1, "WITHSCORES")])[0]):
             start += len(found)
             records = self.records(queue, [text_id(job_id) for job_id, _ in found], Place.PENDING)
             yield from zip([score for _, score in found], records, strict=True)
@@ -143,7 +143,7 @@ class Reader:
     def find(self, queue: str, job_id: str) -> JobRecord | None:
         """One job with its errors, wherever it is; None if this queue does not have it."""
         keys, raw = self._keys(queue), raw_id(job_id)
-        header, run, due, failed, done, errors, agreed, note = self._channel.ask([
+        header, run, due, failed, done, errors, agreed, note = self.channel.ask([
             ("HGET", keys["jobs"], raw), ("HGET", keys["runs"], raw), ("ZSCORE", keys["delayed"], raw),
             ("ZSCORE", keys["failed"], raw), ("ZSCORE", keys["done"], raw), ("HGET", keys["errors"], raw),
             ("HGET", keys["terms"], raw), ("HGET", keys["progress"], raw),
@@ -163,17 +163,17 @@ class Reader:
         """Pending, unless another job is at the head of its key."""
         if not terms.key:
             return Place.PENDING
-        head = self._channel.ask([("HGET", self._keys(queue)["heads"], terms.key)])[0]
+        head = self.channel.ask([("HGET", self._keys(queue)["heads"], terms.key)])[0]
         return Place.PENDING if head == (raw if isinstance(raw, bytes) else raw.encode()) else Place.WAITING
 
     def blocked(self, queue: str) -> list[BlockedKey]:
         """The keys whose head has failed for good, longest first."""
         keys = self._keys(queue)
         found = [(key.decode("utf-8", "replace"), since) for key, since in
-                 _scored(self._channel.ask([("ZRANGE", keys["blocked"], 0, -1, "WITHSCORES")])[0])]  # fmt: skip
+                 _scored(self.channel.ask([("ZRANGE", keys["blocked"], 0, -1, "WITHSCORES")])[0])]  # fmt: skip
         if not found:
             return []
-        heads, *behind = self._channel.ask([
+        heads, *behind = self.channel.ask([
             ("HMGET", keys["heads"], *(key for key, _ in found)),
             *(("ZLEXCOUNT", keys["waiting"], f"[{key} ", f"({key}!") for key, _ in found),
         ])  # fmt: skip
@@ -184,38 +184,38 @@ class Reader:
 
     def result(self, queue: str, job_id: str) -> bytes | None:
         """What a job that is done has returned, encoded; None if there is no such thing (any more)."""
-        found: bytes | None = self._channel.ask([("HGET", self._keys(queue)["results"], raw_id(job_id))])[0]
+        found: bytes | None = self.channel.ask([("HGET", self._keys(queue)["results"], raw_id(job_id))])[0]
         return found
 
     def outbox(self, queue: str) -> dict[str, bytes]:
         """What is to follow jobs that have succeeded, and is not enqueued yet; some of it, if it is much."""
-        found = self._channel.ask([("HSCAN", self._keys(queue)["outbox"], 0, "COUNT", 100)])[0][1]
+        found = self.channel.ask([("HSCAN", self._keys(queue)["outbox"], 0, "COUNT", 100)])[0][1]
         return {text_id(job_id): chain for job_id, chain in _pairs(found)}
 
     def stops(self, queue: str) -> dict[str, str]:
         """The starts that a person wants to be stopped: id -> token."""
-        found = _pairs(self._channel.ask([("HGETALL", self._keys(queue)["stops"])])[0])
+        found = _pairs(self.channel.ask([("HGETALL", self._keys(queue)["stops"])])[0])
         return {text_id(job_id): token.decode("utf-8", "replace") for job_id, token in found}
 
     def last_errors(self, queue: str, ids: Sequence[str]) -> list[ErrorInfo | None]:
         """The latest error of each of these jobs."""
         if not ids:
             return []
-        found = self._channel.ask([("HMGET", self._keys(queue)["errors"], *map(raw_id, ids))])[0]
+        found = self.channel.ask([("HMGET", self._keys(queue)["errors"], *map(raw_id, ids))])[0]
         return [ErrorInfo.decode(raw.rpartition(b"\n")[2]) if raw else None for raw in found]
 
     def ids(self, queue: str) -> Iterator[str]:
         """The ids of all jobs, wherever they are, in no order (HSCAN, so some may come twice)."""
         cursor: Any = 0
         while True:
-            cursor, fields = self._channel.ask([("HSCAN", self._keys(queue)["jobs"], cursor, "COUNT", 500)])[0]
+            cursor, fields = self.channel.ask([("HSCAN", self._keys(queue)["jobs"], cursor, "COUNT", 500)])[0]
             yield from (text_id(field) for field in fields[::2])
             if int(cursor) == 0:
                 return
 
     def server_info(self) -> dict[str, str]:
         """What INFO says of the server."""
-        lines = self._channel.ask([("INFO", "server")])[0].decode("utf-8", "replace").splitlines()
+        lines = self.channel.ask([("INFO", "server")])[0].decode("utf-8", "replace").splitlines()
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
 

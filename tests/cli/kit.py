@@ -24,7 +24,7 @@ from typing import Any, Final
 import exqueue
 from exqueue.app import Exqueue
 from exqueue.model.chain import NewJob
-from exqueue.model.job import Claim, ErrorInfo, Header
+from exqueue.model.job import Claim, ErrorInfo, Header, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Retry
 
@@ -155,10 +155,13 @@ class Hands:
         self.keys = app.store.keys(queue)
         self._tokens = count(1)
 
-    def put(self, *ids: str, worker: str = "shop:Add", args: str = "1, b=2", body: bytes = b"\x01", delay: int = 0, at: int = 1) -> None:
-        """Enqueue jobs; `delay` in ms."""
+    def put(
+        self, *ids: str, worker: str = "shop:Add", args: str = "1, b=2", body: bytes = b"\x01", delay: int = 0, at: int = 1, **terms: Any,
+    ) -> None:  # fmt: skip
+        """Enqueue jobs; `delay` in ms. `terms`: as of `Terms`."""
         header = Header(worker=worker, at=at, args=args, by="reference", python="3.11", cloudpickle="3", size=len(body))
-        self.app.store.enqueue(self.queue, [NewJob(job_id, header, body) for job_id in ids], delay)
+        agreed = Terms(**{"blocks": "key" in terms, **terms}).encode()
+        self.app.store.enqueue(self.queue, [NewJob(job_id, header, body, agreed) for job_id in ids], f"+{delay}" if delay else "")
 
     def claim(self, slot: str = "s") -> Claim:
         """Start the next job."""

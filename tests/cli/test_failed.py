@@ -31,7 +31,7 @@ SELECTORS = [
 JSON = {
     "id": "a2", "queue": "Add", "place": "failed", "worker": "shop:Pay", "arguments": "1, b=2", "enqueued_at": "T", "failed_at": "T",
     "attempt": 1, "failures": 1, "crashes": 0, "started_at": "T", "slot": "", "size": 1, "pickled_by": "reference", "python": "3.11",
-    "cloudpickle": "3", "problem": "",
+    "cloudpickle": "3", "problem": "", "key": None, "priority": 0, "unique": None, "expires_at": None, "progress": None,
     "errors": [{"reason": "error", "type": "TimeoutError", "message": "too slow", "attempt": 1, "when": "T", "where": "host:1",
                 "traceback": "Traceback:\nTimeoutError: too slow\n"}],
 }  # fmt: skip
@@ -117,8 +117,8 @@ def test_what_was_done_as_json(exq: Command, shop: Hands, command: str, word: st
 @pytest.mark.parametrize("command", ["requeue", "delete"])
 @pytest.mark.parametrize(
     ("words", "code", "said"),
-    [([], 2, "say which jobs: ids, --worker, --queue, --error, --since, or --all"),
-     (["--limit", "2"], 2, "say which jobs: ids, --worker, --queue, --error, --since, or --all"),
+    [([], 2, "say which jobs: ids, --worker, --queue, --key, --error, --since, or --all"),
+     (["--limit", "2"], 2, "say which jobs: ids, --worker, --queue, --key, --error, --since, or --all"),
      (["a1", "--all"], 2, "give ids or --all, not both"),
      (["--since", "soon"], 2, "--since 'soon' is no time: use 90s, 15m, 2h, 3d, 1w, or a date like 2026-11-23T08:00"),
      (["--queue", "a b"], 2, "queue 'a b' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),

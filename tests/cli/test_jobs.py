@@ -45,7 +45,8 @@ def test_the_list_as_json_is_all_that_is_known(exq: Command, shop: Hands) -> Non
     assert exq("jobs", "list", "r1", "--json").json == [
         {"id": "r1", "queue": "Add", "place": "processing", "worker": "shop:Add", "arguments": "1, b=2", "enqueued_at": "T",
          "attempt": 1, "failures": 0, "crashes": 0, "started_at": "T", "slot": "busy", "size": 1, "pickled_by": "reference",
-         "python": "3.11", "cloudpickle": "3", "problem": "", "errors": []},
+         "python": "3.11", "cloudpickle": "3", "problem": "",
+         "key": None, "priority": 0, "unique": None, "expires_at": None, "progress": None, "errors": []},
     ]  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def test_nothing_to_cancel_ends_with_1(exq: Command, shop: Hands) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["--all"], "this would cancel 5 job(s) for good; add --yes"),
-     ([], "say which jobs: ids, --worker, --queue, --error, --since, or --all"),
+     ([], "say which jobs: ids, --worker, --queue, --key, --error, --since, or --all"),
      (["p1", "--all"], "give ids or --all, not both"),
      (["--all", "--since", "x"], "--since 'x' is no time: use 90s, 15m, 2h, 3d, 1w, or a date like 2026-11-23T08:00")],
 )  # fmt: skip

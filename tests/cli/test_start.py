@@ -12,9 +12,10 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.kit import environment, run
 
-COMMANDS = ["run", "enqueue", "status", "config", "shell", "demo", "failed", "jobs"]
+COMMANDS = ["run", "enqueue", "status", "top", "events", "config", "shell", "demo", "failed", "blocked", "queues", "jobs"]
 WORDS = [
-    *COMMANDS, "failed list", "failed show", "failed requeue", "failed delete", "jobs list", "jobs show", "jobs cancel",
+    *COMMANDS, "failed list", "failed show", "failed requeue", "failed delete", "blocked list", "blocked skip",
+    "queues pause", "queues resume", "jobs list", "jobs show", "jobs cancel",
 ]  # fmt: skip
 LOOK = """
 import json, sys, threading
@@ -35,7 +36,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 def test_every_command_has_help(bare: Command, words: str) -> None:
     shown = bare(*words.split(), "--help")
     assert (shown.code, shown.err, shown.lines[0].split(" [")[0]) == (0, "", f"Usage: exqueue {words}")
-    assert [line for line in shown.lines if line.startswith(("-", "failed", "jobs")) and len(line.split()) < 2] == []
+    assert [line for line in shown.lines if line.startswith(("-", "failed", "blocked", "queues", "jobs")) and len(line.split()) < 2] == []
 
 
 @pytest.mark.parametrize("words", [[], ["failed"], ["jobs"]])

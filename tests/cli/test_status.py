@@ -10,6 +10,10 @@ from exqueue.app import Exqueue
 from tests.cli.conftest import Command
 from tests.cli.kit import Hands
 
+NOTHING = {
+    "pending": 0, "delayed": 0, "waiting": 0, "processing": 0, "failed": 0, "done": 0, "enqueued": 0, "completed": 0, "deleted": 0,
+    "blocked": 0, "paused": False, "processes": 0, "adds_up": True,
+}  # fmt: skip
 HOW = "write redis://USER:PASSWORD@HOST:PORT/DB or unix:///PATH?db=DB, and percent-encode special characters in the password"
 
 
@@ -29,10 +33,10 @@ def shop(app: Exqueue, hands: Hands) -> Hands:
 def test_status_counts_the_jobs_of_every_queue(exq: Command, app: Exqueue, shop: Hands) -> None:
     app.store.announce("Idle")
     assert exq("status").lines == [
-        "queue pending delayed processing failed completed deleted processes",
-        "Add 2 1 1 2 0 1 1",
-        "Idle 0 0 0 0 0 0 0",
-        "Mail 1 0 0 0 0 0 0",
+        "queue pending waiting delayed processing failed completed deleted processes",
+        "Add 2 0 1 1 2 0 1 1",
+        "Idle 0 0 0 0 0 0 0 0",
+        "Mail 1 0 0 0 0 0 0 0",
         "nobody serves Mail; start a runner: exqueue run MODULE",
         "2 failed job(s): exqueue failed list",
     ]
@@ -43,12 +47,23 @@ def test_status_as_json_says_whether_all_adds_up(exq: Command, app: Exqueue, sho
         "url": app.settings.url,
         "namespace": app.settings.namespace,
         "queues": [
-            {"queue": "Add", "pending": 2, "delayed": 1, "processing": 1, "failed": 2, "enqueued": 7, "completed": 0, "deleted": 1,
-             "processes": 1, "adds_up": True},
-            {"queue": "Mail", "pending": 1, "delayed": 0, "processing": 0, "failed": 0, "enqueued": 1, "completed": 0, "deleted": 0,
-             "processes": 0, "adds_up": True},
+            {**NOTHING, "queue": "Add", "pending": 2, "delayed": 1, "processing": 1, "failed": 2, "enqueued": 7, "deleted": 1,
+             "processes": 1},
+            {**NOTHING, "queue": "Mail", "pending": 1, "enqueued": 1},
         ],
     }  # fmt: skip
+
+
+def test_status_says_what_is_paused_and_which_keys_are_blocked(exq: Command, app: Exqueue, hands: Hands) -> None:
+    hands.fail("f1", key="k")
+    hands.put("w1", key="k")
+    app.queue("Add").pause()
+    assert exq("status").lines == [
+        "queue pending waiting delayed processing failed completed deleted processes",
+        "Add 0 1 0 0 1 0 0 1 paused, 1 blocked key(s)",
+        "1 failed job(s): exqueue failed list",
+        "keys are blocked by failed jobs: exqueue blocked list",
+    ]
 
 
 def test_a_job_that_is_missing_does_not_add_up(exq: Command, app: Exqueue, shop: Hands) -> None:

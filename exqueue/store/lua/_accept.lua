@@ -4,9 +4,9 @@
 
 local function due_at(due)
   if due == '' then return 0 end
-  local ms = tonumber(string.match(due, '%d+')) or 0
-  if string.sub(due, 1, 1) == '+' then ms = ms + now_ms() end
-  return ms > now_ms() and ms or 0
+  local ms, now = tonumber(string.match(due, '%d+')) or 0, now_ms()
+  if string.sub(due, 1, 1) == '+' then ms = ms + now end
+  return ms > now and ms or 0
 end
 
 local function known(id, agreed)

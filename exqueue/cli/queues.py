@@ -1,0 +1,51 @@
+"""`exqueue queues`: pause and resume."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from exqueue.app import Exqueue
+from exqueue.cli import render, select
+from exqueue.cli.context import Context
+from exqueue.model.errors import ConfigError
+
+cli: Final = typer.Typer(no_args_is_help=True)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Queues.", show_default=False)]
+
+
+@cli.command()
+def pause(context: typer.Context, names: Names = None, all_: select.All = False, json: select.Json = False) -> None:
+    """Let no job of these queues begin until they are resumed; jobs that run are not touched."""
+    obj: Context = context.obj
+    app = obj.app()
+    _report("paused", [name for name in _chosen(app, names, all_) if app.store.pause(name)], json=json)
+
+
+@cli.command()
+def resume(context: typer.Context, names: Names = None, all_: select.All = False, json: select.Json = False) -> None:
+    """Let the jobs of these queues begin again, at once."""
+    obj: Context = context.obj
+    app = obj.app()
+    _report("resumed", [name for name in _chosen(app, names, all_) if app.store.resume(name)], json=json)
+
+
+def _chosen(app: Exqueue, names: list[str] | None, all_: bool) -> list[str]:
+    if bool(names) == all_:
+        raise ConfigError("say which queues, or --all")
+    known = app.reader.queues()
+    for name in names or []:
+        if name not in known:
+            raise ConfigError(f"there is no queue {name!r}; there are {', '.join(known) or 'none yet'}")
+    return names or known
+
+
+def _report(word: str, names: list[str], *, json: bool) -> None:
+    if json:
+        render.print_json({word: names})
+    else:
+        render.console().print(render.cell(f"{word} {', '.join(names)}" if names else "nothing to do: they are so already", 2000))
+    if not names:
+        raise typer.Exit(1)

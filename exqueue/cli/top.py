@@ -1,0 +1,47 @@
+"""`exqueue top`: queues and running jobs, live."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from exqueue.app import Exqueue
+from exqueue.cli import render
+from exqueue.cli.context import Context
+from exqueue.cli.status import alive, queue_table
+from exqueue.model.lifecycle import Place
+
+
+def top(
+    context: typer.Context,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once.")] = False,
+) -> None:
+    """Watch all queues, and the jobs that run with their progress; Ctrl-C ends it."""
+    obj: Context = context.obj
+    app, out = obj.app(), render.console()
+    if once or not out.is_terminal:
+        out.print(picture(app))
+        return
+    with Live(console=out, screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(picture(app), refresh=True)
+            time.sleep(interval)
+
+
+def picture(app: Exqueue) -> Group:
+    """What there is to see now."""
+    rows = [(queue.name, queue.counts(), alive(app.reader.slots(queue.name))) for queue in app.queues()]
+    running = render.table("job", "queue", "#tries", "running since", "progress", "arguments")
+    for job in app.jobs(Place.PROCESSING):
+        seen = job.seen
+        since = render.moment(seen.run.since)
+        running.add_row(*map(render.cell, (job.id, job.queue, seen.run.attempt, since, render.progress_in_words(seen), seen.header.args)))
+    parts: list[Table | Text] = [queue_table(rows), Text(), running if running.row_count else Text("no job runs")]
+    return Group(*parts)
