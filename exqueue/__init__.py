@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from exqueue.client.jobs import Job as Job
     from exqueue.model.policy import constant as constant
     from exqueue.model.policy import exponential as exponential
+    from exqueue.model.schedule import cron as cron
     from exqueue.model.steer import Reject as Reject
     from exqueue.model.steer import Retry as Retry
     from exqueue.model.steer import Snooze as Snooze
@@ -32,6 +33,7 @@ _WHERE: Final = {
     "Job": "client.jobs",
     "constant": "model.policy",
     "exponential": "model.policy",
+    "cron": "model.schedule",
     "Reject": "model.steer",
     "Retry": "model.steer",
     "Snooze": "model.steer",
@@ -48,6 +50,7 @@ __all__ = [
     "Worker",
     "call",
     "constant",
+    "cron",
     "enqueue",
     "enqueue_many",
     "exponential",

@@ -15,11 +15,12 @@ from typing import Any, ClassVar, Final, Generic, ParamSpec, Protocol
 from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.model.job import ErrorInfo
 from exqueue.model.policy import DEFAULT_DELAY, Constant, Policy
+from exqueue.model.schedule import Cron, check_cron
 
 P = ParamSpec("P")
 
 # What will be options of workers. Refused until then: a `serial` that did nothing would break somebody's order.
-RESERVED: Final = ("serial", "on_failure", "timeout", "keep_result", "schedule", "max_running", "rate", "batch", "priority")
+RESERVED: Final = ("serial", "on_failure", "timeout", "keep_result", "max_running", "rate", "batch", "priority")
 
 
 class Performs(Protocol[P]):
@@ -69,6 +70,7 @@ class Worker:
     max_retries: ClassVar[int] = 5
     backoff: ClassVar[Callable[..., float | timedelta]] = Constant(DEFAULT_DELAY)
     max_crashes: ClassVar[int] = 3
+    schedule: ClassVar[Cron | None] = None
 
     perform: Callable[..., object]
     job: JobInfo
@@ -93,6 +95,13 @@ class WorkerSpec:
     queue: str
     processes: int
     max_crashes: int
+    schedule: Cron | None = None
+
+    @staticmethod
+    def decode(data: dict[str, Any]) -> WorkerSpec:
+        """What `dataclasses.asdict` and JSON have made of one."""
+        schedule = data["schedule"]
+        return WorkerSpec(**{**data, "schedule": None if schedule is None else Cron(**schedule)})
 
     @property
     def short(self) -> str:
@@ -152,12 +161,27 @@ def check_worker(worker: object) -> type[Worker]:
             raise ConfigError(f"{worker.__name__}.{name} is {value!r}; it takes a whole number from {least}")
     if not callable(worker.backoff):
         raise ConfigError(f"{worker.__name__}.backoff is {worker.backoff!r}; use constant(30), exponential() or a function")
+    if worker.schedule is not None:
+        _check_schedule(worker)
     return worker
+
+
+def _check_schedule(worker: type[Worker]) -> None:
+    check_cron(f"{worker.__name__}.schedule", worker.schedule)
+    if not is_importable(worker):
+        wanted = "a runner must find it by its name: define it at the top of a module, not in a script or a function"
+        raise ConfigError(f"{worker.__name__} has a schedule, so {wanted}")
+    try:
+        check_arguments(worker, (), {})
+    except BadArguments as error:
+        raise ConfigError(
+            f"{worker.__name__} has a schedule, so perform is called without arguments: {error.reason}; give it a default"
+        ) from error
 
 
 def spec_of(worker: type[Worker]) -> WorkerSpec:
     """What the runner needs to know of a checked worker type."""
-    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes)
+    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes, worker.schedule)
 
 
 def policy_of(worker: Worker) -> Policy:
