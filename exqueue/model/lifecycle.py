@@ -22,6 +22,7 @@ _N, _P, _D, _R, _F = Place.NONE, Place.PENDING, Place.DELAYED, Place.PROCESSING,
 
 TABLE: Final[dict[str, frozenset[Move]]] = {
     "enqueue": frozenset({(_N, _P), (_N, _D)}),
+    "fire": frozenset({(_N, _P)}),
     "promote": frozenset({(_D, _P)}),
     "claim": frozenset({(_P, _R)}),
     "complete": frozenset({(_R, _N), (_P, _R)}),  # settles one job and claims the next: one round trip a job

@@ -142,6 +142,21 @@ class Store:
         _, moved, wait = self._run("promote", queue, limit=limit)
         return moved, int(wait) if wait else None
 
+    def schedule(self, queue: str, worker: str, now_ms: int, described: str) -> None:
+        """Record a schedule, so that it fires for ticks after `now_ms` (Redis clock), or after a later one recorded before."""
+        self._run("schedule", queue, worker=worker, now_ms=now_ms, described=described)
+
+    def unschedule(self, queue: str, worker: str) -> None:
+        """Forget the schedule of a worker."""
+        self._run("unschedule", queue, worker=worker)
+
+    def fire(self, queue: str, worker: str, tick_ms: int, described: str, job: NewJob) -> str:
+        """Enqueue the job of a tick, once: `fired`, `late` (this or a later tick is recorded), or `known` (see fire.lua)."""
+        reply = self._run(
+            "fire", queue, worker=worker, tick_ms=tick_ms, described=described, id=job.id, header=job.header.encode(), body=job.body
+        )
+        return str(reply[0].decode())
+
     def requeue(self, queue: str, ids: Sequence[str]) -> int:
         """Run failed jobs again; how many of them were in `failed`."""
         return self._each("requeue", queue, ids)

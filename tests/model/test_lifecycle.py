@@ -28,4 +28,4 @@ def test_the_diagram_shows_each_move_once_with_its_steps() -> None:
     head, *rows = mermaid().splitlines()
     assert (head, len(rows)) == ("stateDiagram-v2", len(MOVES))
     assert "  processing --> delayed : retry · snooze" in rows
-    assert "  [*] --> pending : enqueue" in rows
+    assert "  [*] --> pending : enqueue · fire" in rows

@@ -1,0 +1,5 @@
+-- Shared by the steps of a schedule: the tick recorded for a worker, ms; nil for none, or for what is no record.
+local function recorded_tick(schedules, worker)
+  local tick = string.match(redis.call('HGET', schedules, worker) or '', '^(%d+) ')
+  return tick and #tick <= 14 and tonumber(tick) or nil
+end
