@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from exqueue.cli import demo, enqueue, failed, jobs, run, shell, status
+from exqueue.cli import demo, enqueue, failed, jobs, run, schedule, shell, status
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError, EnqueueError, ExqueueError, StoreError
 from exqueue.model.text import printable
@@ -27,6 +27,7 @@ cli.command("shell")(shell.shell)
 cli.command("demo")(demo.demo)
 cli.add_typer(failed.cli, name="failed", help="Look after jobs that failed for good.")
 cli.add_typer(jobs.cli, name="jobs", help="Look at jobs, cancel those that have not begun.")
+cli.add_typer(schedule.cli, name="schedule", help="See when workers with a schedule run next.")
 
 
 @cli.callback()

@@ -12,9 +12,9 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.kit import environment, run
 
-COMMANDS = ["run", "enqueue", "status", "config", "shell", "demo", "failed", "jobs"]
+COMMANDS = ["run", "enqueue", "status", "config", "shell", "demo", "failed", "jobs", "schedule"]
 WORDS = [
-    *COMMANDS, "failed list", "failed show", "failed requeue", "failed delete", "jobs list", "jobs show", "jobs cancel",
+    *COMMANDS, "failed list", "failed show", "failed requeue", "failed delete", "jobs list", "jobs show", "jobs cancel", "schedule list",
 ]  # fmt: skip
 LOOK = """
 import json, sys, threading
@@ -39,7 +39,7 @@ def test_every_command_has_help(bare: Command, words: str) -> None:
     assert [line for line in shown.lines if line.startswith(("-", "failed", "jobs")) and len(line.split()) < 2] == []
 
 
-@pytest.mark.parametrize("words", [[], ["failed"], ["jobs"]])
+@pytest.mark.parametrize("words", [[], ["failed"], ["jobs"], ["schedule"]])
 def test_a_command_alone_says_what_there_is(bare: Command, words: list[str]) -> None:
     shown = bare(*words)
     assert " ".join((shown.out + shown.err).split()).startswith(f"Usage: {' '.join(['exqueue', *words])} [OPTIONS] COMMAND [ARGS]...")
