@@ -198,6 +198,7 @@ def test_without_time_zone_data_the_error_says_where_to_get_them_and_utc_is_know
     monkeypatch.setitem(sys.modules, "tzdata", None)
     monkeypatch.setattr(zoneinfo, "ZoneInfo", zoneinfo.ZoneInfo.no_cache)
     zoneinfo.reset_tzpath([])
+    module._zone.cache_clear()
     try:
         check_cron("S", cron("1 7 * * *"))
         with pytest.raises(ConfigError) as caught:
