@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from exqueue.model.options import call as call
     from exqueue.model.policy import constant as constant
     from exqueue.model.policy import exponential as exponential
+    from exqueue.model.schedule import cron as cron
     from exqueue.model.steer import Reject as Reject
     from exqueue.model.steer import Retry as Retry
     from exqueue.model.steer import Snooze as Snooze
@@ -34,6 +35,7 @@ _WHERE: Final = {
     "Job": "client.jobs",
     "constant": "model.policy",
     "exponential": "model.policy",
+    "cron": "model.schedule",
     "Reject": "model.steer",
     "Retry": "model.steer",
     "Snooze": "model.steer",
@@ -51,6 +53,7 @@ __all__ = [
     "aenqueue",
     "call",
     "constant",
+    "cron",
     "enqueue",
     "enqueue_many",
     "exponential",

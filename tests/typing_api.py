@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import assert_type
 
-from exqueue import Exqueue, Job, Reject, Retry, Snooze, Worker, call, constant, enqueue, enqueue_many, exponential, failed
+from exqueue import Exqueue, Job, Reject, Retry, Snooze, Worker, call, constant, cron, enqueue, enqueue_many, exponential, failed
 from exqueue.client.jobs import Jobs, Queue
 from exqueue.model.job import Counts, ErrorInfo
 from exqueue.model.lifecycle import Place
@@ -38,6 +38,15 @@ class Fetch(Worker):
 
 class Anything(Worker):
     def perform(self, *args: int, **kwargs: str) -> None: ...
+
+
+class Nightly(Worker):
+    schedule = cron("0 7 * * 1-5", tz="Europe/Stockholm", missed="skip")
+
+    def perform(self, day: str = "today") -> None: ...
+
+
+wrong_rule = cron("0 7 * * 1-5", missed="never")  # type: ignore[arg-type]
 
 
 class NotAWorker:

@@ -13,7 +13,7 @@ from exqueue.model.chain import Link, NewJob, encode_chain
 from exqueue.model.errors import ConfigError
 from exqueue.model.ids import new_id
 from exqueue.model.names import check_name
-from exqueue.model.options import Call, Configured, Follower, due_of, seconds_option, terms_of
+from exqueue.model.options import Call, Configured, Follower, due_of, keep_of, seconds_option, terms_of
 from exqueue.model.settings import Settings
 from exqueue.model.text import one_line
 from exqueue.model.worker import check_arguments, check_worker, queue_of
@@ -58,7 +58,7 @@ class Enqueuer:
     def _make(self, options: Configured[Any], calls: list[Call]) -> list[NewJob]:
         worker, now = check_worker(options.worker), time.time_ns() // 1_000_000
         terms = terms_of(options).encode()
-        timeout, keep = seconds_option("timeout", options.timeout), _keep_of(options)
+        timeout, keep = seconds_option("timeout", options.timeout), keep_of(options)
         for call in calls:
             if not isinstance(call, Call):
                 raise ConfigError(f"enqueue_many takes calls, got {one_line(repr(type(call)))}; write call(...) for each job")
@@ -81,12 +81,6 @@ class Enqueuer:
 
 def _queue_of(options: Configured[Any]) -> str:
     return queue_of(check_worker(options.worker)) if options.queue is None else check_name("queue", options.queue)
-
-
-def _keep_of(options: Configured[Any]) -> float | None:
-    """For how long the result is kept: written down, so that whoever waits for it knows that there will be one."""
-    given = options.worker.keep_result if options.keep_result is None else options.keep_result  # type: ignore[attr-defined]
-    return seconds_option("keep_result", given) or (None if options.keep_result is None else 0.0)
 
 
 def _check_single(options: Configured[Any], count: int) -> None:

@@ -58,6 +58,12 @@ def encode(worker: type[Any], call: Call, now_ms: int, max_body: int) -> tuple[H
     return header, body
 
 
+def encode_by_name(worker: str, now_ms: int) -> tuple[Header, bytes]:
+    """Header and body of a job without arguments, for whoever knows no more of its worker than `module:Class`."""
+    body = REFERENCE + pickle.dumps(((), {}), protocol=5)
+    return Header(worker, now_ms, summary((), {}), "reference", PYTHON, cloudpickle.__version__, len(body)), body
+
+
 def decode(header: Header, body: bytes, known: dict[str, type[Worker]]) -> tuple[type[Worker], Call]:
     """Unpickle a job: runs code of whoever wrote it. `known`: worker types that are loaded already, by name.
 

@@ -116,6 +116,16 @@ def seconds_option(name: str, value: float | timedelta | None) -> float | None:
     return None if value is None else _seconds(name, value, least, "seconds above 0" if least else "seconds, 0 for not at all")
 
 
+def keep_of(options: Configured[Any]) -> float | None:
+    """For how many seconds the result is kept: written down, so that whoever waits for it knows that there will be one.
+
+    None where neither the options nor the worker say anything. Raises ConfigError.
+    """
+    worker: Any = options.worker
+    given = worker.keep_result if options.keep_result is None else options.keep_result
+    return seconds_option("keep_result", given) or (None if options.keep_result is None else 0.0)
+
+
 def check_priority(name: str, value: object) -> int:
     """A priority. Raises ConfigError."""
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MOST_PRIORITY:

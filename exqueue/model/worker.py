@@ -15,13 +15,14 @@ from typing import Any, ClassVar, Final, ParamSpec
 from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.model.job import ErrorInfo
 from exqueue.model.names import check_name
-from exqueue.model.options import Configured, Follower, Performs, check_priority, seconds_option
+from exqueue.model.options import Configured, Follower, Performs, check_priority, keep_of, seconds_option, terms_of
 from exqueue.model.policy import DEFAULT_DELAY, Constant, Policy
+from exqueue.model.schedule import Cron, check_cron
 
 P = ParamSpec("P")
 
 # What will be options of workers. Refused until then: a `timeout` that did nothing would let somebody's job hang.
-RESERVED: Final = ("timeout", "schedule", "batch")
+RESERVED: Final = ("timeout", "batch")
 PERIODS: Final = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}  # ms
 
 Middleware = Callable[["JobInfo", Callable[[], object]], object]
@@ -62,6 +63,7 @@ class Worker:
     max_running: ClassVar[int | None] = None
     rate: ClassVar[str | None] = None
     middleware: ClassVar[Sequence[Middleware]] = ()
+    schedule: ClassVar[Cron | None] = None
 
     perform: Callable[..., object]
     job: JobInfo
@@ -91,13 +93,25 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a runner knows of a worker type without importing it. `name`: `module:Class`. `limits`: see `limits_of`."""
+    """What a runner knows of a worker type without importing it. `name`: `module:Class`. `limits`: see `limits_of`.
+
+    `terms`, `keep`: of jobs that are enqueued without options, as those of a schedule are.
+    """
 
     name: str
     queue: str
     processes: int
     max_crashes: int
     limits: str = ""
+    terms: str = ""
+    keep: float | None = None
+    schedule: Cron | None = None
+
+    @staticmethod
+    def decode(data: dict[str, Any]) -> WorkerSpec:
+        """What `dataclasses.asdict` and JSON have made of one."""
+        schedule = data["schedule"]
+        return WorkerSpec(**{**data, "schedule": None if schedule is None else Cron(**schedule)})
 
     @property
     def short(self) -> str:
@@ -152,6 +166,8 @@ def check_worker(worker: object) -> type[Worker]:
     limits_of(worker)
     if not callable(worker.backoff):
         raise ConfigError(f"{worker.__name__}.backoff is {worker.backoff!r}; use constant(30), exponential() or a function")
+    if worker.schedule is not None:
+        _check_schedule(worker)
     return worker
 
 
@@ -179,9 +195,25 @@ def limits_of(worker: type[Worker]) -> str:
     return f"{worker.max_running or 0} {int(number)} {PERIODS[period]}"
 
 
+def _check_schedule(worker: type[Worker]) -> None:
+    check_cron(f"{worker.__name__}.schedule", worker.schedule)
+    if not is_importable(worker):
+        wanted = "a runner must find it by its name: define it at the top of a module, not in a script or a function"
+        raise ConfigError(f"{worker.__name__} has a schedule, so {wanted}")
+    try:
+        check_arguments(worker, (), {})
+    except BadArguments as error:
+        raise ConfigError(
+            f"{worker.__name__} has a schedule, so perform is called without arguments: {error.reason}; give it a default"
+        ) from error
+
+
 def spec_of(worker: type[Worker]) -> WorkerSpec:
     """What the runner needs to know of a checked worker type."""
-    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes, limits_of(worker))
+    plain = Configured(worker)
+    terms, keep = terms_of(plain).encode(), keep_of(plain)
+    limits = limits_of(worker)
+    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes, limits, terms, keep, worker.schedule)
 
 
 def check_together(specs: Sequence[WorkerSpec]) -> None:

@@ -94,7 +94,7 @@ class Nursery:
         for message in self.line.hear():
             match message:
                 case {"specs": specs}:
-                    yield Loaded(tuple(WorkerSpec(**spec) for spec in specs))
+                    yield Loaded(tuple(WorkerSpec.decode(spec) for spec in specs))
                 case {"refused": reason}:
                     yield Refused(reason)
                 case {"forked": slot, "pid": pid, "start": start}:

@@ -24,6 +24,7 @@ from exqueue.runtime.nursery import Nursery
 from exqueue.runtime.recovery import Recovery
 from exqueue.runtime.signals import StopSignals
 from exqueue.runtime.staff import NEVER, Staff
+from exqueue.runtime.timetable import Timetable
 from exqueue.store.base import BATCH
 from exqueue.store.channel import open_channel
 from exqueue.store.connection import safe_url
@@ -89,6 +90,7 @@ class Runner:
         specs, now = self._staff.specs, time.monotonic()
         self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
+        self._timetable = Timetable(self._store, self._reader, specs)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
         self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
@@ -126,6 +128,7 @@ class Runner:
             self._caretaker.sweep()
             self._caretaker.deliver()
             self._caretaker.announce()
+            self._timetable.look()  # before a burst asks whether anything is left to do
         if now >= self._next_promote:
             due = self._caretaker.promote()
             self._next_promote = now + min(PROMOTE_EVERY, PROMOTE_EVERY if due is None else due)

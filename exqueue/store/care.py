@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from exqueue.model import policy as verdicts
+from exqueue.model.chain import NewJob
 from exqueue.store.base import BATCH, Steps
 from exqueue.store.replies import raw_id
 
@@ -44,6 +45,19 @@ class CareSteps(Steps):
         """Move jobs that are due into the line: how many, and in how many ms the next one will be."""
         _, moved, wait = self._run("promote", queue, limit=limit)
         return moved, int(wait) if wait else None
+
+    def schedule(self, queue: str, worker: str, now_ms: int, described: str) -> None:
+        """Record a schedule, so that it fires for ticks after `now_ms` (Redis clock), or after a later one recorded before."""
+        self._run("schedule", queue, worker=worker, from_ms=now_ms, described=described)
+
+    def unschedule(self, queue: str, worker: str) -> None:
+        """Forget the schedule of a worker."""
+        self._run("unschedule", queue, worker=worker)
+
+    def fire(self, queue: str, worker: str, tick_ms: int, described: str, job: NewJob) -> str:
+        """Enqueue the job of a tick, once: `fired`, `late` (this or a later tick is recorded), or `known` (see fire.lua)."""
+        what: dict[str, Any] = {"id": job.id, "header": job.head, "body": job.body, "terms_of_it": job.terms}
+        return str(self._run("fire", queue, worker=worker, tick_ms=tick_ms, described=described, **what)[0].decode())
 
     def purge(self, queue: str, limit: int = BATCH) -> int:
         """Remove jobs that are done and were kept long enough; how many."""

@@ -30,11 +30,11 @@ KINDS: Final = {
     "starts": "list",  # ms of the last starts, where a rate limits them
     "bell": "list",  # rung for processes that wait while the queue is paused or limited
     "stops": "hash",  # id -> token of a start that a person wants to be stopped
-    "schedules": "hash",  # worker -> the last tick of its schedule, ms, and the schedule
     "slots": "hash",  # slot -> its process and runner, JSON
     "graves": "hash",  # slot of a dead process -> died at, ms
     "settled": "hash",  # slot -> the token it settled last
     "beats": "hash",  # runner -> a counter it bumps
+    "schedules": "hash",  # worker -> its last tick, ms, zone, expression
     "recent": "set",  # ids that are gone, so that an enqueue sent again is not a second job
     "older": "set",  # the generation before `recent`
     "events": "stream",  # what has happened: event, job, more; the last ten thousand or so

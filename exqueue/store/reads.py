@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Progress, Run, Terms
 from exqueue.model.lifecycle import Place
+from exqueue.model.schedule import Recorded
 from exqueue.store.channel import Channel
 from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
 from exqueue.store.replies import raw_id, text_id
@@ -203,6 +204,12 @@ class Reader:
             return []
         found = self.channel.ask([("HMGET", self._keys(queue)["errors"], *map(raw_id, ids))])[0]
         return [ErrorInfo.decode(raw.rpartition(b"\n")[2]) if raw else None for raw in found]
+
+    def schedules(self, queue: str) -> tuple[int, dict[str, Recorded]]:
+        """The clock of Redis, ms since 1970, and what is recorded of the schedules of a queue, by worker; one request."""
+        (seconds, micros), found = self.channel.ask([("TIME",), ("HGETALL", self._keys(queue)["schedules"])])
+        read = {worker.decode("utf-8", "replace"): Recorded.decode(raw) for worker, raw in _pairs(found)}
+        return int(seconds) * 1000 + int(micros) // 1000, {worker: record for worker, record in read.items() if record}
 
     def ids(self, queue: str) -> Iterator[str]:
         """The ids of all jobs, wherever they are, in no order (HSCAN, so some may come twice)."""

@@ -55,6 +55,9 @@ def script(name: str) -> Script:
         missing = sorted(set(dict(_FIELD.findall(parts[-1]))["keys"].split()) - set(keys))
         if missing:
             raise ValueError(f"{name}.lua uses _{part}.lua, which needs the keys {missing}")
+    shadowed = sorted(set(re.findall(r"^local (?:function )?(\w+)", "\n".join(parts[2:]), re.MULTILINE)) & {*keys, *fixed})
+    if shadowed:
+        raise ValueError(f"{name}.lua: a part it uses has a name of its own for {shadowed}")
     kinds = ", ".join(f"'{KINDS[key]}'" for key in keys)
     if "counters" in keys:
         parts.append("local wrong = bad_counter()\nif wrong then return redis.error_reply(wrong) end")

@@ -21,7 +21,7 @@ SHOWN = "[red]x[/red] [/] \\x1b[2J"
 COMMANDS = [
     "failed list", "failed show ID", "failed list --error zz --json", "jobs list", "jobs list --json", "jobs show ID",
     "jobs show ID --json", "jobs cancel ID", "status", "status --json", "failed requeue ID", "jobs cancel --all --yes",
-    "failed delete --all --yes",
+    "failed delete --all --yes", "schedule list", "schedule list --json",
 ]  # fmt: skip
 
 
@@ -109,6 +109,16 @@ def test_the_state_of_a_run_may_be_anything(exq: Command, hands: Hands, run: byt
     assert problems(exq) == []
 
 
+@pytest.mark.parametrize(
+    "record", [b"junk", b"\xff", b"5 \x1b[2J \x1b[2J", b"9" * 14 + b" UTC * * * * *", b"5 Europe/Stockholm \xff\n", b"5 " * 10**5]
+)
+def test_a_schedule_may_be_anything(exq: Command, hands: Hands, record: bytes) -> None:
+    hands.fail("X")
+    for worker in (TYPED.encode("utf-8", "surrogateescape"), b"\xff", b"app:Daily"):
+        hands.ask("HSET", hands.keys["schedules"], worker, record)
+    assert problems(exq) == []
+
+
 @pytest.mark.parametrize("place", ["failed", "delayed"])
 @pytest.mark.parametrize("score", ["inf", "-inf", "1e300", "-1e17", "0.5", "253402300799999"])
 def test_a_time_may_be_anything(exq: Command, hands: Hands, place: str, score: str) -> None:
@@ -119,7 +129,9 @@ def test_a_time_may_be_anything(exq: Command, hands: Hands, place: str, score: s
     assert found == []
 
 
-@pytest.mark.parametrize("key", ["pending", "delayed", "failed", "jobs", "bodies", "runs", "errors", "counters", "slots", "graves"])
+@pytest.mark.parametrize(
+    "key", ["pending", "delayed", "failed", "jobs", "bodies", "runs", "errors", "counters", "slots", "graves", "schedules"]
+)
 def test_a_key_may_be_of_another_type(exq: Command, hands: Hands, key: str) -> None:
     hands.ask("SET", hands.keys[key], "x")
     assert problems(exq) == []

@@ -12,16 +12,17 @@ import pytest
 from tests.cli.conftest import Command
 from tests.cli.kit import environment, run
 
-COMMANDS = ["run", "enqueue", "status", "top", "events", "config", "shell", "demo", "failed", "blocked", "queues", "jobs"]
+COMMANDS = ["run", "enqueue", "status", "top", "events", "config", "shell", "demo", "failed", "blocked", "queues", "jobs", "schedule"]
 WORDS = [
     *COMMANDS, "failed list", "failed show", "failed requeue", "failed delete", "blocked list", "blocked skip",
-    "queues pause", "queues resume", "jobs list", "jobs show", "jobs cancel",
+    "queues pause", "queues resume", "jobs list", "jobs show", "jobs cancel", "schedule list",
 ]  # fmt: skip
 LOOK = """
 import json, sys, threading
 before, running = set(sys.modules), threading.active_count()
 {what}
-loaded = [name for name in ("redis", "typer", "rich", "cloudpickle", "IPython", "asyncio", "hiredis") if name in set(sys.modules) - before]
+heavy = ("redis", "typer", "rich", "cloudpickle", "cronsim", "zoneinfo", "IPython", "asyncio", "hiredis")
+loaded = [name for name in heavy if name in set(sys.modules) - before]
 print(json.dumps([loaded, threading.active_count() - running]))
 """
 
@@ -39,7 +40,7 @@ def test_every_command_has_help(bare: Command, words: str) -> None:
     assert [line for line in shown.lines if line.startswith(("-", "failed", "blocked", "queues", "jobs")) and len(line.split()) < 2] == []
 
 
-@pytest.mark.parametrize("words", [[], ["failed"], ["jobs"]])
+@pytest.mark.parametrize("words", [[], ["failed"], ["jobs"], ["schedule"]])
 def test_a_command_alone_says_what_there_is(bare: Command, words: list[str]) -> None:
     shown = bare(*words)
     assert " ".join((shown.out + shown.err).split()).startswith(f"Usage: {' '.join(['exqueue', *words])} [OPTIONS] COMMAND [ARGS]...")
@@ -50,7 +51,8 @@ def test_importing_exqueue_loads_neither_redis_nor_the_command_line(tmp_path: Pa
 
 
 def test_defining_a_worker_does_not_either(tmp_path: Path) -> None:
-    assert _look("from exqueue import Worker, constant, Retry\nclass A(Worker):\n    backoff = constant(1)", tmp_path) == [[], 0]
+    defined = "from exqueue import Worker, constant, cron\nclass A(Worker):\n    backoff, schedule = constant(1), cron('0 7 * * *')"
+    assert _look(defined, tmp_path) == [[], 0]
 
 
 @pytest.mark.parametrize("what", ["from exqueue.app import Exqueue, enqueue", "import exqueue.cli.main", "import exqueue.runtime.runner"])

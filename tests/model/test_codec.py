@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 
 import pytest
 
-from exqueue.model.codec import PYTHON, REFERENCE, VALUE, decode, encode, find_worker
+from exqueue.model.codec import PYTHON, REFERENCE, VALUE, decode, encode, encode_by_name, find_worker
 from exqueue.model.errors import CannotLoad, EncodeError
 from exqueue.model.job import Header
 from exqueue.model.options import Call, call
-from exqueue.model.worker import Worker, is_importable
-from tests.model.workers import Add, Outer
+from exqueue.model.worker import Worker, is_importable, path_of
+from tests.model.workers import Add, Daily, Outer
 
 MAIN = """
 from exqueue.model.worker import Worker
@@ -91,6 +91,11 @@ def test_a_worker_that_can_be_imported_goes_by_its_name() -> None:
     assert (header.worker, header.by, header.at, header.args, header.python, header.size, body[:1]) == (
         "tests.model.workers:Outer.Inner", "reference", 5, "1, b=2", PYTHON, len(body), REFERENCE,
     )  # fmt: skip
+
+
+def test_a_job_made_by_the_name_of_its_worker_is_the_one_the_worker_would_have_made() -> None:
+    by_name = encode_by_name(path_of(Daily), 5)
+    assert (by_name[0], decode(*by_name, {})) == (encode(Daily, call(), 5, 100)[0], (Daily, call()))
 
 
 @pytest.mark.parametrize(("make", "result"), [(lambda: closed_over(40), 42), (in_main, 12)], ids=["closure", "script"])

@@ -29,4 +29,4 @@ def test_the_diagram_shows_each_move_once_with_its_steps() -> None:
     head, *rows = mermaid().splitlines()
     assert (head, len(rows)) == ("stateDiagram-v2", len(MOVES))
     assert "  processing --> delayed : retry · snooze · recover" in rows
-    assert "  [*] --> waiting : enqueue" in rows
+    assert "  [*] --> waiting : enqueue · fire" in rows

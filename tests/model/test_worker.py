@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +15,7 @@ from exqueue.model.errors import BadArguments, ConfigError, ExqueueError
 from exqueue.model.names import check_name
 from exqueue.model.options import Configured, call
 from exqueue.model.policy import constant
+from exqueue.model.schedule import cron
 from exqueue.model.worker import (
     RESERVED,
     Worker,
@@ -25,7 +28,7 @@ from exqueue.model.worker import (
     spec_of,
 )
 from tests.model import workers
-from tests.model.workers import Add, NotAWorker, Outer
+from tests.model.workers import Add, Daily, NotAWorker, Outer
 
 
 def with_options(**options: object) -> type[Worker]:
@@ -43,12 +46,43 @@ def test_a_worker_is_itself() -> None:
 
 
 def test_the_defaults_are_those_of_the_docs() -> None:
-    assert (Worker.processes, Worker.max_retries, Worker.max_crashes, Worker.backoff) == (1, 5, 3, constant(30))
+    defaults = (Worker.processes, Worker.max_retries, Worker.max_crashes, Worker.backoff, Worker.schedule)
+    assert defaults == (1, 5, 3, constant(30), None)
 
 
 def test_a_runner_knows_of_a_worker_without_importing_it() -> None:
     spec = spec_of(with_options(queue="q", processes=2, max_crashes=4))
     assert (spec, spec.short) == (WorkerSpec("tests.model.test_worker:Sync", "q", 2, 4), "Sync")
+
+
+@pytest.mark.parametrize("worker", [Daily, Add])
+def test_what_a_runner_knows_of_a_worker_travels_as_json(worker: type[Worker]) -> None:
+    spec = spec_of(check_worker(worker))
+    assert (WorkerSpec.decode(json.loads(json.dumps(asdict(spec)))), spec.schedule) == (spec, worker.schedule)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("0 7 * * *", """is '0 7 * * *'; use cron("0 7 * * 1-5", tz="Europe/Stockholm")"""),
+        (cron("0 7 * * *", tz="Mars"), "there is no time zone 'Mars'; use a name such as 'Europe/Stockholm' or 'UTC'"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_named(schedule: object, said: str) -> None:
+    assert refused(with_options(schedule=schedule)).removeprefix("Sync.schedule").lstrip(": ") == said
+
+
+def test_a_worker_with_a_schedule_must_be_where_a_runner_finds_it() -> None:
+    assert refused(type("Local", (Daily,), {})) == (
+        "Local has a schedule, so a runner must find it by its name: define it at the top of a module, not in a script or a function"
+    )
+
+
+def test_a_worker_with_a_schedule_must_perform_without_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Add, "schedule", cron("0 7 * * *"))
+    assert refused(Add) == (
+        "Add has a schedule, so perform is called without arguments: missing a required argument: 'a'; give it a default"
+    )
 
 
 @pytest.mark.parametrize("worker", [None, 1, "Add", Add(), NotAWorker, int, Add.perform])

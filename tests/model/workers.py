@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exqueue.model.schedule import cron
 from exqueue.model.worker import Worker
 
 
@@ -19,6 +20,15 @@ class Any(Worker):
     queue = "any"
 
     def perform(self, *args: object, **kwargs: object) -> None:
+        """Do nothing."""
+
+
+class Daily(Worker):
+    """Has a schedule."""
+
+    schedule = cron("0 7 * * 1-5", tz="Europe/Stockholm", missed="skip")
+
+    def perform(self, day: str = "today", *days: str) -> None:
         """Do nothing."""
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from exqueue.model.chain import NewJob
 from exqueue.model.job import Progress
 from exqueue.model.policy import Fail, Recover
-from tests.store.kit import CRASH, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
+from tests.store.kit import BODY, CRASH, FAIL, HEADER, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
 Act = Callable[[], object]
 
@@ -19,6 +20,28 @@ def _enqueue(bench: Bench) -> Act:
 def _enqueue_later(bench: Bench) -> Act:
     bench.put("a")
     return lambda: bench.put("b", delay_ms=60_000)
+
+
+def _fire(bench: Bench) -> Act:
+    bench.put("a")
+    bench.store.schedule("q", "app:Add", 5, "UTC * * * * *")
+    return lambda: bench.store.fire("q", "app:Add", 60_000, "UTC * * * * *", NewJob("b", HEADER, BODY))
+
+
+def _fire_known(bench: Bench) -> Act:
+    bench.put("b")
+    return lambda: bench.store.fire("q", "app:Add", 60_000, "UTC * * * * *", NewJob("b", HEADER, BODY))
+
+
+def _schedule(bench: Bench) -> Act:
+    bench.store.schedule("q", "app:Add", 5, "UTC 0 7 * * *")
+    return lambda: bench.store.schedule("q", "app:Add", 60_000, "UTC * * * * *")
+
+
+def _unschedule(bench: Bench) -> Act:
+    bench.put("a")
+    bench.store.schedule("q", "app:Add", 5, "UTC * * * * *")
+    return lambda: bench.store.unschedule("q", "app:Add")
 
 
 def _promote(bench: Bench) -> Act:
@@ -283,11 +306,15 @@ REPEATABLE: dict[str, Callable[[Bench], Act]] = {
     "register": _register,
     "bury": _bury,
     "depart": _depart,
+    "schedule": _schedule,
+    "unschedule": _unschedule,
 }
 # Asked again these leave the same, but answer that there was nothing (more) to do; recover says how it found the slot.
 SAFE: dict[str, Callable[[Bench], Act]] = {
     "enqueue": _enqueue,
     "enqueue later": _enqueue_later,
+    "fire": _fire,
+    "fire known": _fire_known,
     "promote": _promote,
     "recover": _recover,
     "recover to failed": _recover_to_failed,

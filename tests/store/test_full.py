@@ -14,7 +14,8 @@ from tests.store.servers import Server, running
 from tests.store.steps import STEPS
 
 # What makes room, or moves what is there. `register` and `beat` keep those alive who can make room.
-DRAINING = [step for step in STEPS if not step.startswith("enqueue")]
+ADDING = ("enqueue", "fire", "schedule")
+DRAINING = [step for step in STEPS if not step.startswith(ADDING)]
 
 
 @pytest.fixture(params=["redis", "valkey"], scope="module")
@@ -44,6 +45,16 @@ def test_a_job_is_refused_and_nothing_of_it_is_written(bench: Bench, delay_ms: i
     before = bench.snapshot()
     with pytest.raises(StoreRefused, match=r"its memory is full; free some or raise maxmemory \(.*maxmemory"):
         bench.put("c", "d", delay_ms=delay_ms)
+    assert bench.snapshot() == before
+
+
+@pytest.mark.parametrize("step", ["fire", "fire known", "schedule"])
+def test_a_tick_is_refused_and_stays_due(bench: Bench, step: str) -> None:
+    act = STEPS[step](bench)
+    fill(bench)
+    before = bench.snapshot()
+    with pytest.raises(StoreRefused, match="its memory is full"):
+        act()
     assert bench.snapshot() == before
 
 
