@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import assert_type
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_type
 
-from exqueue import Exqueue, Job, Reject, Retry, Snooze, Worker, call, constant, cron, enqueue, enqueue_many, exponential, failed
+from exqueue import Exqueue, Job, Reject, Retry, Snooze, Worker, aenqueue, call, constant, cron, enqueue, enqueue_many, exponential, failed
 from exqueue.client.jobs import Jobs, Queue
 from exqueue.model.job import Counts, ErrorInfo
 from exqueue.model.lifecycle import Place
@@ -49,6 +49,24 @@ class Nightly(Worker):
 wrong_rule = cron("0 7 * * 1-5", missed="never")  # type: ignore[arg-type]
 
 
+class Ledger(Worker):
+    queue = "ledger"
+    serial = True
+    on_failure = "block"
+    priority = 5
+    keep_result = timedelta(hours=1)
+    max_running = 5
+    rate = "100/minute"
+
+    def perform(self) -> dict[str, int]:
+        self.job.progress(0.5, "half of it")
+        return {}
+
+    def after_success(self, result: object) -> None: ...
+
+    def after_error(self, error: ErrorInfo) -> None: ...
+
+
 class NotAWorker:
     pass
 
@@ -65,6 +83,26 @@ def right_calls() -> None:
     assert_type(app.enqueue(Fetch.options(delay=0.5), "https://example.org"), Job)
     assert_type(enqueue_many(SyncInvoices, [call(1), call(2, full=True)]), Sequence[Job])
     assert_type(app.enqueue_many(SyncInvoices.options(delay=1), (call(n) for n in range(3))), list[Job])
+
+
+def right_options() -> None:
+    mail = Fetch.options(delay=timedelta(minutes=1), queue="eu").call("https://example.org")
+    ordered = SyncInvoices.options(key="customer-42", priority=5, unique="inv-42", expires=3600, timeout=60, then=[mail])
+    assert_type(enqueue(ordered, 42, full=True), Job)
+    assert_type(app.enqueue(SyncInvoices.options(at=datetime(2027, 1, 1, tzinfo=UTC), keep_result=60), 42).result(timeout=10), Any)
+
+
+async def right_calls_of_a_coroutine() -> None:
+    assert_type(await aenqueue(SyncInvoices, 42, full=True), Job)
+    assert_type(await app.aenqueue(SyncInvoices.options(key="customer-42"), 42), Job)
+    await aenqueue(SyncInvoices, "42")  # type: ignore[call-overload]
+
+
+def wrong_followers() -> None:
+    Fetch.options().call(42)  # type: ignore[arg-type]
+    SyncInvoices.options(then=[Fetch])  # type: ignore[list-item]
+    SyncInvoices.options(then=[Fetch.options()])  # type: ignore[list-item]
+    SyncInvoices.options(key=42)  # type: ignore[arg-type]
 
 
 def wrong_arguments() -> None:
@@ -93,7 +131,7 @@ def wrong_arguments_with_options() -> None:
     app.enqueue(Fetch.options(delay=60), 42)  # type: ignore[call-overload]
     SyncInvoices.options(delay="60")  # type: ignore[arg-type]
     SyncInvoices.options(dealy=60)  # type: ignore[call-arg]
-    SyncInvoices.options(60)  # type: ignore[call-arg]
+    SyncInvoices.options(60)  # type: ignore[arg-type, call-arg]
 
 
 def wrong_targets() -> None:
