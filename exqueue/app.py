@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, overload
 
@@ -16,7 +16,7 @@ from exqueue.model.lifecycle import Place
 from exqueue.model.names import check_name
 from exqueue.model.options import Call, Configured, Performs
 from exqueue.model.settings import Settings, Sourced, load
-from exqueue.model.worker import queue_of
+from exqueue.model.worker import check_worker, is_importable, path_of, queue_of
 from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import safe_url
 from exqueue.store.events import EventReader
@@ -114,6 +114,22 @@ class Exqueue:
         for name, found_id in fitting:
             return Job(self.store, self.reader, name, found_id)
         raise JobNotFound(job_id)
+
+    def run(self, workers: Sequence[type[Any]], *, processes: Mapping[str, int] | None = None, burst: bool = False) -> None:
+        """Run the jobs of these workers, as `exqueue run` does: blocks until SIGTERM or Ctrl-C, or with `burst` until all is done.
+
+        Only in the main thread, since signals come there. `processes`: class name -> worker processes, instead of its own.
+
+        Raises:
+            ConfigError: a worker cannot be found by its name, or is none.
+        """
+        from exqueue.runtime.runner import Runner, RunOptions
+
+        for worker in map(check_worker, workers):
+            if not is_importable(worker):
+                raise ConfigError(f"{worker.__name__} cannot be run from here: define it in a module that can be imported")
+        targets = tuple(path_of(worker) for worker in workers)
+        Runner(self.settings, RunOptions(targets, dict(processes or {}), burst)).run()
 
     def close(self) -> None:
         """Close idle connections; the last process that leaves an embedded server stops it."""
