@@ -15,6 +15,7 @@ from exqueue.model.errors import JobFailed, ResultUnavailable
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail
+from tests.cli.kit import soon
 from tests.client.workers import Add
 from tests.conftest import on_servers
 
@@ -55,8 +56,7 @@ def test_whoever_waits_is_told_and_has_asked_only_a_few_times(app: Exqueue, clai
     waiter = threading.Thread(target=lambda: found.append(job.result(timeout=30)), daemon=True)
     started, before = claim(), calls(app)
     waiter.start()
-    while calls(app, "blocked") == 0:  # it has looked, and waits
-        pass
+    soon(lambda: calls(app, "blocked"))  # it has looked, and waits
     succeed(app, started, "done")
     waiter.join(10)
     assert (found, calls(app) - before < 12) == (["done"], True)

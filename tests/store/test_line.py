@@ -10,6 +10,7 @@ import pytest
 from exqueue.model.job import Claim
 from exqueue.model.policy import Recover
 from exqueue.store.replies import Empty
+from tests.cli.kit import soon
 from tests.conftest import on_servers
 from tests.store.kit import CRASH, FAIL, RELEASE, Bench
 from tests.store.test_keys import run_all
@@ -86,8 +87,7 @@ def test_whoever_waits_is_woken_for_any_job(bench: Bench, terms: dict[str, objec
     threads = [threading.Thread(target=work, args=[slot], daemon=True) for slot in slots]
     for thread in threads:
         thread.start()
-    while int(dict(line.split(":") for line in bench.ask("INFO", "clients").decode().split("\r\n") if ":" in line)["blocked_clients"]) < 3:
-        pass
+    soon(lambda: waiting(bench) == 3)
     if "key" in terms:  # one after the other they become ready: by a failure that does not block, by a release
         bench.put("x", **terms)
     else:
@@ -99,6 +99,11 @@ def test_whoever_waits_is_woken_for_any_job(bench: Bench, terms: dict[str, objec
     bench.put("over", "out")
     for thread in threads:
         thread.join(10)
+
+
+def waiting(bench: Bench) -> int:
+    """How many clients of the server are blocked."""
+    return int(bench.ask("INFO", "clients").decode().split("blocked_clients:")[1].split()[0])
 
 
 @on_servers
