@@ -204,6 +204,16 @@ class Reader:
         found = self._channel.ask([("HMGET", self._keys(queue)["errors"], *map(raw_id, ids))])[0]
         return [ErrorInfo.decode(raw.rpartition(b"\n")[2]) if raw else None for raw in found]
 
+    def bodies(self, queue: str, ids: Sequence[str]) -> list[bytes]:
+        """What these jobs carry, pickled; empty where there is nothing. Only who may run their code unpickles it."""
+        found = self._channel.ask([("HMGET", self._keys(queue)["bodies"], *map(raw_id, ids))])[0] if ids else []
+        return [body or b"" for body in found]
+
+    def now_ms(self) -> int:
+        """The clock of Redis, ms since 1970: the one by which jobs are due."""
+        seconds, micros = self._channel.ask([("TIME",)])[0]
+        return int(seconds) * 1000 + int(micros) // 1000
+
     def ids(self, queue: str) -> Iterator[str]:
         """The ids of all jobs, wherever they are, in no order (HSCAN, so some may come twice)."""
         cursor: Any = 0
