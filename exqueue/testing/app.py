@@ -161,7 +161,8 @@ class TestApp(Exqueue):
         if isinstance(found, Ran):
             hand.escape(found, raising=raising)
             return found
-        return found.seconds if isinstance(found, Closed) else None
+        # A limited queue says so also where nothing stands in its line.
+        return found.seconds if isinstance(found, Closed) and self.reader.counts(queue).pending else None
 
     @contextmanager
     def _slot(self) -> Iterator[str]:

@@ -70,13 +70,16 @@ def test_a_drain_with_delayed_moves_the_clock_from_one_due_time_to_the_next(exqu
 
 
 def test_a_limit_of_starts_goes_by_it(exqueue_app: TestApp, done: Done) -> None:
+    began = exqueue_app.now
     enqueue_many(Slow, [call(word) for word in "abcde"])
     exqueue_app.drain()
     exqueue_app.advance(60)
     exqueue_app.drain()
     assert done == ["a", "b", "c", "d"]
+    enqueue(Slow, "f")
     exqueue_app.drain(with_delayed=True)
-    assert [moment for event, moment in events(exqueue_app, "Slow") if event == "claimed"] == [0, 0, 60_000, 60_000, 120_000]
+    assert [moment for event, moment in events(exqueue_app, "Slow") if event == "claimed"] == [0, 0, *[60_000] * 2, *[120_000] * 2]
+    assert exqueue_app.now - began == timedelta(seconds=120)
 
 
 def test_a_kept_result_is_gone_in_its_time(exqueue_app: TestApp) -> None:
