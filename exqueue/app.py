@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, overload
+from typing import Any, Final, ParamSpec, overload
 
 from exqueue.client.enqueue import Enqueuer
 from exqueue.client.events import Events
@@ -139,10 +139,29 @@ class Exqueue:
         return f"<Exqueue {self.settings.namespace} at {safe_url(self.settings.url)}>"
 
 
-@functools.cache
-def default_app() -> Exqueue:
-    """The app of the module-level functions, made from the environment when first used."""
-    return Exqueue()
+class Default:
+    """The app of the module-level functions: made from the environment when first used, unless another stands in for it."""
+
+    def __init__(self) -> None:
+        self._app: Exqueue | None = None
+
+    def __call__(self) -> Exqueue:
+        """The app itself."""
+        if self._app is None:
+            self._app = Exqueue()
+        return self._app
+
+    @contextmanager
+    def replaced(self, app: Exqueue) -> Iterator[None]:
+        """Let another app stand in, in all threads, until the block ends: a test's own, so that no test meets a real server."""
+        before, self._app = self._app, app
+        try:
+            yield
+        finally:
+            self._app = before
+
+
+default_app: Final = Default()
 
 
 @overload

@@ -17,6 +17,7 @@ from exqueue.model import outcome as o
 from exqueue.model.codec import decode
 from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Claim, ErrorInfo
+from exqueue.model.options import Call
 from exqueue.model.policy import Policy
 from exqueue.model.steer import Reject, Retry, Snooze, seconds_of
 from exqueue.model.text import message_of, shorten
@@ -24,6 +25,8 @@ from exqueue.model.worker import JobInfo, Worker, policy_of
 
 TRACEBACK_LIMIT: Final = 8000
 MESSAGE_LIMIT: Final = 1000
+
+Around = Callable[[Callable[[], object]], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,11 @@ class Execution:
     keep: float = 0.0
 
 
-def execute(claim: Claim, known: dict[str, type[Worker]], report: Callable[[float, str], None] | None = None) -> Execution:
-    """Unpickle the job and run it here and now. `report`: where its progress goes."""
+def execute(
+    claim: Claim, known: dict[str, type[Worker]], report: Callable[[float, str], None] | None = None,
+    around: Around | None = None,
+) -> Execution:  # fmt: skip
+    """Unpickle the job and run it here and now. `report`: where its progress goes; `around`: who makes the call, and sees it raise."""
     try:
         kind, call = decode(claim.header, claim.body, known)
         worker = kind()
@@ -48,12 +54,13 @@ def execute(claim: Claim, known: dict[str, type[Worker]], report: Callable[[floa
     except BaseException as error:  # noqa: BLE001 (an __init__ or a backoff of the user's)
         message = f"its worker cannot be made: {type(error).__name__}: {message_of(error)}; deploy a mended one, then requeue the job"
         return Execution(o.NotLoaded(_error(claim, "bad_worker", error, message=message)), Policy())
-    return Execution(_perform(claim, worker, call.args, call.kwargs), policy, worker, seconds_of(worker.keep_result))
+    return Execution(_perform(claim, worker, call, around), policy, worker, seconds_of(worker.keep_result))
 
 
-def _perform(claim: Claim, worker: Worker, args: tuple[object, ...], kwargs: dict[str, object]) -> o.Outcome:
+def _perform(claim: Claim, worker: Worker, call: Call, around: Around | None) -> o.Outcome:
     try:
-        result = _layered(worker, lambda: _call(worker, args, kwargs))()
+        perform = _layered(worker, lambda: _call(worker, call.args, call.kwargs))
+        result = around(perform) if around else perform()
     except Retry as steer:
         return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
     except Snooze as steer:

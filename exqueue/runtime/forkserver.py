@@ -23,8 +23,9 @@ from exqueue.model.worker import Worker, check_together, path_of, spec_of
 from exqueue.runtime import logs
 from exqueue.runtime.host import die_with_parent, host_id, start_time
 from exqueue.runtime.messages import Line
-from exqueue.runtime.process import LOG, Post, WorkerProcess
+from exqueue.runtime.process import WorkerProcess
 from exqueue.runtime.targets import load_targets
+from exqueue.runtime.work import LOG, Post
 from exqueue.store.channel import open_channel
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store

@@ -9,11 +9,9 @@ from typing import Any, Final
 
 from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Progress, Run, Terms
 from exqueue.model.lifecycle import Place
-from exqueue.model.schedule import Recorded
-from exqueue.store.channel import Channel
-from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
+from exqueue.store.care_reads import CareReader
+from exqueue.store.keys import BELL
 from exqueue.store.replies import raw_id, text_id
-from exqueue.store.slotinfo import SlotInfo
 
 PAGE: Final = 200
 _SCORED: Final = (Place.DELAYED, Place.FAILED, Place.DONE)
@@ -30,19 +28,8 @@ class BlockedKey:
     waiting: int
 
 
-class Reader:
+class Reader(CareReader):
     """The reads, on one namespace of one server. Every method may raise StoreError."""
-
-    def __init__(self, channel: Channel, namespace: str) -> None:
-        self.channel = channel
-        self.namespace = namespace
-
-    def _keys(self, queue: str) -> QueueKeys:
-        return queue_keys(self.namespace, queue)
-
-    def queues(self) -> list[str]:
-        """The names of all queues that ever had a job or a runner."""
-        return sorted(name.decode("utf-8", "replace") for name in self.channel.ask([("SMEMBERS", registry_key(self.namespace))])[0])
 
     def counts(self, queue: str) -> Counts:
         """How many jobs are where; exact while nothing moves."""
@@ -73,29 +60,6 @@ class Reader:
         enqueued, completed, deleted = map(_count, counters)
         resting = sum(map(min, before, (failed, done, waiting)))
         return int(enqueued - completed - deleted - resting + outbox)
-
-    def slots(self, queue: str) -> list[SlotInfo]:
-        """The open slots: worker processes that live, or have not been found dead yet."""
-        found = _pairs(self.channel.ask([("HGETALL", self._keys(queue)["slots"])])[0])
-        return [SlotInfo.decode(slot.decode("utf-8", "replace"), info) for slot, info in found]
-
-    def graves(self, queue: str) -> list[str]:
-        """The closed slots that are still swept."""
-        return [slot.decode("utf-8", "replace") for slot in self.channel.ask([("HKEYS", self._keys(queue)["graves"])])[0]]
-
-    def beats(self, queue: str) -> dict[str, str]:
-        """What each runner has bumped its counter to."""
-        found = _pairs(self.channel.ask([("HGETALL", self._keys(queue)["beats"])])[0])
-        return {runner.decode("utf-8", "replace"): beat.decode("utf-8", "replace") for runner, beat in found}
-
-    def held(self, queue: str, slots: Sequence[str]) -> dict[str, list[str]]:
-        """The ids in the processing lists of these slots; slots that hold nothing are left out."""
-        if not slots:
-            return {}
-        keys = self._keys(queue)
-        lists = self.channel.ask([("LRANGE", keys.processing(slot), 0, 99) for slot in slots])
-        found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
-        return {slot: ids for slot, ids in found.items() if ids}
 
     def records(self, queue: str, ids: Sequence[str], place: Place) -> list[JobRecord]:
         """The jobs of these ids, said to be in `place`; without their errors."""
@@ -188,16 +152,6 @@ class Reader:
         found: bytes | None = self.channel.ask([("HGET", self._keys(queue)["results"], raw_id(job_id))])[0]
         return found
 
-    def outbox(self, queue: str) -> dict[str, bytes]:
-        """What is to follow jobs that have succeeded, and is not enqueued yet; some of it, if it is much."""
-        found = self.channel.ask([("HSCAN", self._keys(queue)["outbox"], 0, "COUNT", 100)])[0][1]
-        return {text_id(job_id): chain for job_id, chain in _pairs(found)}
-
-    def stops(self, queue: str) -> dict[str, str]:
-        """The starts that a person wants to be stopped: id -> token."""
-        found = _pairs(self.channel.ask([("HGETALL", self._keys(queue)["stops"])])[0])
-        return {text_id(job_id): token.decode("utf-8", "replace") for job_id, token in found}
-
     def last_errors(self, queue: str, ids: Sequence[str]) -> list[ErrorInfo | None]:
         """The latest error of each of these jobs."""
         if not ids:
@@ -205,11 +159,10 @@ class Reader:
         found = self.channel.ask([("HMGET", self._keys(queue)["errors"], *map(raw_id, ids))])[0]
         return [ErrorInfo.decode(raw.rpartition(b"\n")[2]) if raw else None for raw in found]
 
-    def schedules(self, queue: str) -> tuple[int, dict[str, Recorded]]:
-        """The clock of Redis, ms since 1970, and what is recorded of the schedules of a queue, by worker; one request."""
-        (seconds, micros), found = self.channel.ask([("TIME",), ("HGETALL", self._keys(queue)["schedules"])])
-        read = {worker.decode("utf-8", "replace"): Recorded.decode(raw) for worker, raw in _pairs(found)}
-        return int(seconds) * 1000 + int(micros) // 1000, {worker: record for worker, record in read.items() if record}
+    def bodies(self, queue: str, ids: Sequence[str]) -> list[bytes]:
+        """What these jobs carry, pickled; empty where there is nothing. Only who may run their code unpickles it."""
+        found = self.channel.ask([("HMGET", self._keys(queue)["bodies"], *map(raw_id, ids))])[0] if ids else []
+        return [body or b"" for body in found]
 
     def ids(self, queue: str) -> Iterator[str]:
         """The ids of all jobs, wherever they are, in no order (HSCAN, so some may come twice)."""
@@ -240,8 +193,3 @@ def _scored(flat: Any) -> list[tuple[bytes, float]]:
     """What WITHSCORES answers: a flat list in RESP2, pairs from some stand-ins."""
     pairs = flat if flat and isinstance(flat[0], list | tuple) else zip(flat[::2], flat[1::2], strict=True)
     return [(member, float(score)) for member, score in pairs]
-
-
-def _pairs(flat: Any) -> list[tuple[bytes, bytes]]:
-    """HGETALL is a flat list in RESP2, but a dict from some stand-ins."""
-    return list(flat.items()) if isinstance(flat, dict) else list(zip(flat[::2], flat[1::2], strict=True))

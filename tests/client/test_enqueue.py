@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from exqueue.app import Exqueue
+from exqueue.app import Default, Exqueue
 from exqueue.client.jobs import Job
 from exqueue.model.codec import decode
 from exqueue.model.errors import BadArguments, ConfigError, EncodeError, ExqueueError
@@ -146,12 +147,16 @@ def test_ids_of_jobs_sort_as_they_were_enqueued(app: Exqueue) -> None:
 
 def test_the_module_level_functions_use_an_app_made_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     import exqueue
-    from exqueue.app import default_app
 
     monkeypatch.setenv("EXQUEUE_URL", "redis://:hunter2@nowhere.invalid/0")
-    default_app.cache_clear()
+    monkeypatch.setattr("exqueue.app.default_app", default_app := Default())
     with pytest.raises(ExqueueError, match=r"cannot pickle"):
         exqueue.enqueue(Send, threading.Lock())
-    said = repr(default_app())
-    default_app.cache_clear()
-    assert said == "<Exqueue exq at redis://***@nowhere.invalid/0>"
+    assert repr(default_app()) == "<Exqueue exq at redis://***@nowhere.invalid/0>"
+
+
+def test_another_app_stands_in_for_the_default_one_in_all_threads_until_the_block_ends(app: Exqueue) -> None:
+    default_app = Default()
+    with default_app.replaced(app), ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(default_app).result()
+    assert (seen is app, default_app() is app) == (True, False)

@@ -14,7 +14,8 @@ from exqueue.model.errors import StoreUnavailable
 from exqueue.model.job import Counts
 from exqueue.model.options import call
 from exqueue.model.worker import Worker
-from exqueue.runtime.process import FENCED, ORDERLY, Post, WorkerProcess
+from exqueue.runtime.process import FENCED, ORDERLY, WorkerProcess
+from exqueue.runtime.work import Post
 from exqueue.store.channel import Channel
 from exqueue.store.scripts import Script
 from exqueue.store.steps import Store

@@ -1,0 +1,167 @@
+"""What a worker process does with a job it has claimed: execute, settle, tell. Knows no loop and no signals."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar, assert_never, overload
+
+from exqueue.model import outcome as outcomes
+from exqueue.model import policy as verdicts
+from exqueue.model.codec import encode_result
+from exqueue.model.errors import StoreError
+from exqueue.model.ids import ID_LENGTH
+from exqueue.model.job import Claim, ErrorInfo, Progress
+from exqueue.model.text import one_line, shorten
+from exqueue.model.worker import Worker
+from exqueue.runtime import callbacks, logs
+from exqueue.runtime.delivery import deliver
+from exqueue.runtime.execute import Execution, execute
+from exqueue.store.reads import Reader
+from exqueue.store.replies import Settled, Stale
+from exqueue.store.steps import Store
+
+T = TypeVar("T")
+
+LOG: Final = logging.getLogger("exqueue.process")
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a worker process stands. `info`: what `register` stores of it. `limits`: see `worker.limits_of`.
+
+    `max_body`: bytes; of a result that is kept.
+    """
+
+    slot: str
+    runner: str
+    queue: str
+    info: str
+    limits: str = ""
+    max_body: int = 16 * 1024 * 1024
+
+
+class Work:
+    """One job at a time on one slot. `_stopping`: whether no other job shall be claimed with the settlement of this one."""
+
+    def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]]) -> None:
+        self._store = store
+        self._reader = Reader(store.channel, store.namespace)
+        self._post = post
+        self._known = known
+        self._stopping = False
+        self._claims = 0
+        self._pid = os.getpid()
+
+    def _work(self, claim: Claim) -> Claim | None:
+        # Killed from here until the settlement is written: the job stays in our list and is recovered from there.
+        done = self._execute(claim)
+        return self._settle(claim, done, verdicts.settle(done.outcome, claim.run, done.policy, random.random()))  # noqa: S311 (jitter)
+
+    def _execute(self, claim: Claim) -> Execution:
+        done = execute(claim, self._known, functools.partial(self._report, claim))
+        self._end_if_forked()
+        return done
+
+    def _settle(self, claim: Claim, done: Execution, verdict: verdicts.Verdict) -> Claim | None:
+        if isinstance(verdict, verdicts.Complete):
+            return self._complete(claim, done)
+        assert not isinstance(verdict, verdicts.Recover)  # noqa: S101 (a process that lives has not crashed)
+        settled = self._insist("settle a job", lambda: self._store.apply(claim, self._post.slot, verdict))
+        self._tell(claim, verdict, settled, done)
+        return None
+
+    def _complete(self, claim: Claim, done: Execution) -> Claim | None:
+        post, worker = self._post, done.worker
+        token = "" if self._stopping or callbacks.wants_success(worker) else self._token()
+        keep_ms, result = self._kept(claim, done)
+        reply = self._insist(
+            "settle a job", lambda: self._store.complete(claim, post.slot, token, post.limits, keep_ms=keep_ms, result=result)
+        )
+        if isinstance(reply, Stale):
+            self._tell_stale(claim)
+            return None
+        if claim.terms.chained:
+            self._insist("enqueue what follows a job", lambda: deliver(self._store, self._reader, claim.queue), lambda: self._stopping)
+        if worker is not None and callbacks.wants_success(worker) and isinstance(done.outcome, outcomes.Returned):
+            callbacks.after_success(worker, done.outcome.result)
+            self._end_if_forked()
+        if isinstance(reply, Claim) and self._stopping:  # the signal came while the next job was on its way
+            self._insist("put back a job", lambda: self._store.apply(reply, post.slot, verdicts.Release()))
+            return None
+        return reply if isinstance(reply, Claim) else None
+
+    def _kept(self, claim: Claim, done: Execution) -> tuple[int, bytes]:
+        """For how many ms the result is kept, and the result."""
+        seconds = claim.header.keep if claim.header.keep is not None else done.keep
+        if not seconds or not isinstance(done.outcome, outcomes.Returned):
+            return 0, b""
+        return max(1, round(seconds * 1000)), encode_result(done.outcome.result, self._post.max_body)
+
+    def _report(self, claim: Claim, share: float, text: str) -> None:
+        """How far a job is. Redis is asked once: what is only told to those who look is not worth an outage."""
+        note = Progress(min(1.0, max(0.0, float(share))), shorten(str(text), 200), time.time_ns() // 1_000_000)
+        try:
+            self._store.report(claim, note)
+        except StoreError as error:
+            LOG.warning("%s: its progress could not be told: %s", describe(claim), error)
+
+    def _tell(
+        self, claim: Claim, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release,
+        settled: Settled | Stale, done: Execution,
+    ) -> None:  # fmt: skip
+        if isinstance(settled, Stale):
+            self._tell_stale(claim)
+            return
+        name = describe(claim)
+        match verdict:
+            case verdicts.Retry(seconds, error):
+                LOG.warning("%s: attempt %d failed, retry in %g s: %s", name, claim.run.attempt, seconds, said(error))
+            case verdicts.Snooze(seconds):
+                LOG.info("%s: snoozed for %g s", name, seconds)
+            case verdicts.Fail(error, spent):
+                what = "failed for good" if spent else "cannot be run"
+                LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, said(error), error.traceback)
+            case verdicts.Release():
+                LOG.info("%s: put back", name)
+            case _:
+                assert_never(verdict)
+        callbacks.after_trouble(done.worker, verdict)
+        self._end_if_forked()
+
+    @staticmethod
+    def _tell_stale(claim: Claim) -> None:
+        LOG.error("%s: its result is dropped: somebody else was given the job while this process ran it", describe(claim))
+
+    @overload
+    def _insist(self, what: str, action: Callable[[], T]) -> T: ...
+    @overload
+    def _insist(self, what: str, action: Callable[[], T], give_up: Callable[[], bool]) -> T | None: ...
+    def _insist(self, what: str, action: Callable[[], T], give_up: Callable[[], bool] = lambda: False) -> T | None:  # noqa: ARG002
+        """A step that must be done; here once, a process of its own repeats it until Redis has answered."""
+        return action()
+
+    def _end_if_forked(self) -> None:
+        """A process that the job forked and that fell out of it must not go on as a second owner of the slot."""
+        if os.getpid() != self._pid:
+            logs.flush()
+            os._exit(0)
+
+    def _token(self) -> str:
+        self._claims += 1
+        return f"{self._post.slot}/{self._claims}"
+
+
+def describe(claim: Claim) -> str:
+    """A job in a log line."""
+    return f"{one_line(claim.header.worker, 100)} {one_line(claim.id, ID_LENGTH + 10)}({one_line(claim.header.args, 100)})"
+
+
+def said(error: ErrorInfo) -> str:
+    """An error in a log line."""
+    return one_line(f"{error.type}: {error.message}")

@@ -1,0 +1,76 @@
+"""What runners look at: slots and who beats for them, what was to follow, what shall be stopped, schedules, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from exqueue.model.schedule import Recorded
+from exqueue.store.channel import Channel
+from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
+from exqueue.store.replies import text_id
+from exqueue.store.slotinfo import SlotInfo
+
+
+class CareReader:
+    """Reads on one namespace of one server. Every method may raise StoreError."""
+
+    def __init__(self, channel: Channel, namespace: str) -> None:
+        self.channel = channel
+        self.namespace = namespace
+
+    def _keys(self, queue: str) -> QueueKeys:
+        return queue_keys(self.namespace, queue)
+
+    def queues(self) -> list[str]:
+        """The names of all queues that ever had a job or a runner."""
+        return sorted(name.decode("utf-8", "replace") for name in self.channel.ask([("SMEMBERS", registry_key(self.namespace))])[0])
+
+    def slots(self, queue: str) -> list[SlotInfo]:
+        """The open slots: worker processes that live, or have not been found dead yet."""
+        found = pairs(self.channel.ask([("HGETALL", self._keys(queue)["slots"])])[0])
+        return [SlotInfo.decode(slot.decode("utf-8", "replace"), info) for slot, info in found]
+
+    def graves(self, queue: str) -> list[str]:
+        """The closed slots that are still swept."""
+        return [slot.decode("utf-8", "replace") for slot in self.channel.ask([("HKEYS", self._keys(queue)["graves"])])[0]]
+
+    def beats(self, queue: str) -> dict[str, str]:
+        """What each runner has bumped its counter to."""
+        found = pairs(self.channel.ask([("HGETALL", self._keys(queue)["beats"])])[0])
+        return {runner.decode("utf-8", "replace"): beat.decode("utf-8", "replace") for runner, beat in found}
+
+    def held(self, queue: str, slots: Sequence[str]) -> dict[str, list[str]]:
+        """The ids in the processing lists of these slots; slots that hold nothing are left out."""
+        if not slots:
+            return {}
+        keys = self._keys(queue)
+        lists = self.channel.ask([("LRANGE", keys.processing(slot), 0, 99) for slot in slots])
+        found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
+        return {slot: ids for slot, ids in found.items() if ids}
+
+    def outbox(self, queue: str) -> dict[str, bytes]:
+        """What is to follow jobs that have succeeded, and is not enqueued yet; some of it, if it is much."""
+        found = self.channel.ask([("HSCAN", self._keys(queue)["outbox"], 0, "COUNT", 100)])[0][1]
+        return {text_id(job_id): chain for job_id, chain in pairs(found)}
+
+    def stops(self, queue: str) -> dict[str, str]:
+        """The starts that a person wants to be stopped: id -> token."""
+        found = pairs(self.channel.ask([("HGETALL", self._keys(queue)["stops"])])[0])
+        return {text_id(job_id): token.decode("utf-8", "replace") for job_id, token in found}
+
+    def schedules(self, queue: str) -> tuple[int, dict[str, Recorded]]:
+        """The clock of Redis, ms since 1970, and what is recorded of the schedules of a queue, by worker; one request."""
+        (seconds, micros), found = self.channel.ask([("TIME",), ("HGETALL", self._keys(queue)["schedules"])])
+        read = {worker.decode("utf-8", "replace"): Recorded.decode(raw) for worker, raw in pairs(found)}
+        return int(seconds) * 1000 + int(micros) // 1000, {worker: record for worker, record in read.items() if record}
+
+    def now_ms(self) -> int:
+        """The clock of Redis, ms since 1970: the one by which jobs are due."""
+        seconds, micros = self.channel.ask([("TIME",)])[0]
+        return int(seconds) * 1000 + int(micros) // 1000
+
+
+def pairs(flat: Any) -> list[tuple[bytes, bytes]]:
+    """HGETALL is a flat list in RESP2, but a dict from some stand-ins."""
+    return list(flat.items()) if isinstance(flat, dict) else list(zip(flat[::2], flat[1::2], strict=True))
