@@ -15,11 +15,15 @@ from typing import Any, ClassVar, Final, Generic, ParamSpec, Protocol
 from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.model.job import ErrorInfo
 from exqueue.model.policy import DEFAULT_DELAY, Constant, Policy
+from exqueue.model.steer import seconds_of
 
 P = ParamSpec("P")
 
 # What will be options of workers. Refused until then: a `serial` that did nothing would break somebody's order.
-RESERVED: Final = ("serial", "on_failure", "timeout", "keep_result", "schedule", "max_running", "rate", "batch", "priority")
+RESERVED: Final = ("serial", "on_failure", "keep_result", "schedule", "max_running", "rate", "batch", "priority")
+
+
+LONGEST: Final = 1e9  # seconds of a time limit: more than a timer takes is no limit but a mistake
 
 
 class Performs(Protocol[P]):
@@ -69,6 +73,7 @@ class Worker:
     max_retries: ClassVar[int] = 5
     backoff: ClassVar[Callable[..., float | timedelta]] = Constant(DEFAULT_DELAY)
     max_crashes: ClassVar[int] = 3
+    timeout: ClassVar[float | timedelta | None] = None
 
     perform: Callable[..., object]
     job: JobInfo
@@ -81,7 +86,7 @@ class Worker:
     def after_failure(self, error: ErrorInfo) -> None:
         """Called once, in the worker process, after the job went to `failed`.
 
-        Not called for a job that killed its process, nor for one that could not be loaded: there is no worker then.
+        Not called for a job that killed its process or was killed, nor for one that could not be loaded: there is no worker then.
         """
 
 
@@ -152,7 +157,27 @@ def check_worker(worker: object) -> type[Worker]:
             raise ConfigError(f"{worker.__name__}.{name} is {value!r}; it takes a whole number from {least}")
     if not callable(worker.backoff):
         raise ConfigError(f"{worker.__name__}.backoff is {worker.backoff!r}; use constant(30), exponential() or a function")
+    if worker.timeout is not None and not 0 < _seconds(worker.timeout) <= LONGEST:
+        raise ConfigError(f"{worker.__name__}.timeout is {worker.timeout!r}; it takes seconds above 0, a timedelta, or None for no limit")
     return worker
+
+
+def _seconds(value: object) -> float:
+    """Seconds, or not a number where it is none."""
+    if isinstance(value, int | float | timedelta) and not isinstance(value, bool):
+        return seconds_of(value)
+    return float("nan")
+
+
+def limit_of(worker: Worker, own: float) -> float:
+    """Seconds that a job may run, 0 for as long as it likes. `own`: the limit of this one job, 0 for that of its worker.
+
+    What is stored may be any number, and a class may have changed since it was checked; what makes no sense is no limit.
+    """
+    for seconds in (own, _seconds(worker.timeout)):
+        if 0 < seconds <= LONGEST:
+            return seconds
+    return 0.0
 
 
 def spec_of(worker: type[Worker]) -> WorkerSpec:
