@@ -29,6 +29,7 @@ TABLE: Final[dict[str, frozenset[Move]]] = {
     "snooze": frozenset({(_R, _D)}),
     "fail": frozenset({(_R, _F)}),
     "release": frozenset({(_R, _P)}),
+    "discard": frozenset({(_R, _N)}),
     "recover": frozenset({(_R, _P), (_R, _F)}),
     "requeue": frozenset({(_F, _P)}),
     "delete": frozenset({(_F, _N)}),

@@ -1,4 +1,4 @@
-"""The keys of a queue: fifteen nouns, all in one hash slot because the queue's name stands in braces."""
+"""The keys of a queue: sixteen nouns, all in one hash slot because the queue's name stands in braces."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ KINDS: Final = {
     "slots": "hash",  # slot -> its process and runner, JSON
     "graves": "hash",  # slot of a dead process -> died at, ms
     "settled": "hash",  # slot -> the token it settled last
+    "stops": "hash",  # id of a job that runs and shall be stopped -> the token of that start
     "beats": "hash",  # runner -> a counter it bumps
     "recent": "set",  # ids that are gone, so that an enqueue sent again is not a second job
     "older": "set",  # the generation before `recent`

@@ -113,6 +113,18 @@ class Reader:
         found = _pairs(self._channel.ask([("HGETALL", self._keys(queue)["beats"])])[0])
         return {runner.decode("utf-8", "replace"): beat.decode("utf-8", "replace") for runner, beat in found}
 
+    def stops(self, queue: str) -> dict[str, str]:
+        """The jobs that run and shall be stopped: id -> the token of the start that is meant."""
+        keys = self._keys(queue)
+        noted = _pairs(self._channel.ask([("HGETALL", keys["stops"])])[0])
+        if not noted:
+            return {}
+        runs = self._channel.ask([("HMGET", keys["runs"], *(job_id for job_id, _ in noted))])[0]
+        found = [
+            (text_id(job_id), token.decode("utf-8", "replace"), Run.decode(run)) for (job_id, token), run in zip(noted, runs, strict=True)
+        ]
+        return {job_id: token for job_id, token, run in found if run.token and run.token == token}
+
     def held(self, queue: str, slots: Sequence[str]) -> dict[str, list[str]]:
         """The ids in the processing lists of these slots; slots that hold nothing are left out."""
         if not slots:

@@ -101,9 +101,7 @@ class Store:
             return Stale()
         return Settled() if reply[0] == b"completed" else _claimed(claim.queue, reply)
 
-    def apply(
-        self, claim: Claim, slot: str, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release
-    ) -> Settled | Stale:
+    def apply(self, claim: Claim, slot: str, verdict: verdicts.Settling) -> Settled | Stale:
         """Settle a job that has not succeeded."""
         who: dict[str, Any] = {"slot": slot, "id": raw_id(claim.id), "token": claim.token}
         match verdict:
@@ -115,6 +113,8 @@ class Store:
                 reply = self._run("fail", claim.queue, **who, spent=int(spent), error=error.encode())
             case verdicts.Release():
                 reply = self._run("release", claim.queue, **who)
+            case verdicts.Discard():
+                reply = self._run("discard", claim.queue, **who)
             case _:
                 assert_never(verdict)
         return Stale() if reply[0] == b"stale" else Settled()
@@ -154,6 +154,10 @@ class Store:
         """Remove jobs that have not begun; how many of them had not."""
         return self._each("cancel", queue, ids)
 
+    def stop(self, queue: str, ids: Sequence[str]) -> int:
+        """Ask that jobs be stopped that run; how many of them do. They go on until their runners have seen it."""
+        return sum(self._run("stop", queue, rest=chunk)[1] for chunk in _chunks(ids))
+
     def register(self, queue: str, slot: str, info: str, runner: str) -> bool:
         """Open a slot; False if it was closed before and so stays closed."""
         return bool(self._run("register", queue, slot=slot, info=info, runner=runner)[0] == b"registered")
@@ -168,12 +172,15 @@ class Store:
         self._run("depart", queue, runner=runner, beat=beat)
 
     def _each(self, step: str, queue: str, ids: Sequence[str]) -> int:
-        chunks = [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
-        return sum(self._run(step, queue, rest=chunk, request=new_id())[1] for chunk in chunks)
+        return sum(self._run(step, queue, rest=chunk, request=new_id())[1] for chunk in _chunks(ids))
 
     def _run(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
         loaded = script(step)
         return self.channel.run(loaded, loaded.locate(self.keys(queue), argv), loaded.arguments(argv, rest))
+
+
+def _chunks(ids: Sequence[str]) -> list[tuple[str | bytes, ...]]:
+    return [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
 
 
 def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exqueue.model.lifecycle import TABLE, Place, mermaid
 
 MOVES = {move for moves in TABLE.values() for move in moves}
-BY_A_PERSON = {"requeue", "delete", "cancel"}
+BY_A_PERSON = {"requeue", "delete", "cancel", "discard"}
 
 
 def test_every_place_can_be_reached_and_left() -> None:

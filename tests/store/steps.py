@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from exqueue.model.policy import Fail, Recover
-from tests.store.kit import CRASH, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
+from tests.store.kit import CRASH, DISCARD, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
 Act = Callable[[], object]
 
@@ -95,6 +95,18 @@ def _release(bench: Bench) -> Act:
     return lambda: bench.apply(claim, RELEASE)
 
 
+def _discard(bench: Bench) -> Act:
+    claim = bench.start("a", "b")
+    return lambda: bench.apply(claim, DISCARD)
+
+
+def _stop(bench: Bench) -> Act:
+    bench.start("a", "b", "c")
+    bench.open("t")
+    bench.take("t")
+    return lambda: bench.store.stop("q", ["b", "c", "a"])
+
+
 def _recover(bench: Bench) -> Act:
     claim = bench.start("a", "b", "c")
     bench.move("s")
@@ -159,6 +171,8 @@ REPEATABLE: dict[str, Callable[[Bench], Act]] = {
     "fail": _fail,
     "fail unspent": _fail_unspent,
     "release": _release,
+    "discard": _discard,
+    "stop": _stop,
     "register": _register,
     "bury": _bury,
     "depart": _depart,
