@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
+import functools
 import os
 import socket
 import time
@@ -12,16 +11,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from exqueue.model import outcome as o
+from exqueue.model import policy as verdicts
 from exqueue.model.codec import decode
 from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.policy import Policy
-from exqueue.model.steer import Reject, Retry, Snooze
+from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze
 from exqueue.model.text import message_of, shorten
-from exqueue.model.worker import JobInfo, Worker, policy_of
+from exqueue.model.worker import Call, JobInfo, Worker, limit_of, policy_of
+from exqueue.runtime import watch as watch_module
+from exqueue.runtime.board import number_of
+from exqueue.runtime.watch import Watch
 
 TRACEBACK_LIMIT: Final = 8000
 MESSAGE_LIMIT: Final = 1000
+_OWN: Final = (__file__, watch_module.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,41 +37,68 @@ class Execution:
     worker: Worker | None = None
 
 
-def execute(claim: Claim, known: dict[str, type[Worker]]) -> Execution:
-    """Unpickle the job and run it here and now."""
+def execute(claim: Claim, known: dict[str, type[Worker]], watch: Watch | None = None, chance: float = 0.0) -> Execution:
+    """Unpickle the job and run it here and now. `watch`: who may stop it; `chance`: as in `settle`."""
+    if expired := _expired(claim):
+        return Execution(o.Expired(expired), Policy())
     try:
         kind, call = decode(claim.header, claim.body, known)
         worker = kind()
         policy = policy_of(worker)
         worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at)
+        limit = limit_of(worker, getattr(claim.header, "timeout", 0.0))
     except CannotLoad as error:
-        return Execution(o.NotLoaded(_error(claim, error.reason, error.__cause__ or error, message=str(error))), Policy())
+        return Execution(o.NotLoaded(_error(claim, error.reason, error.__cause__ or error, "CannotLoad", str(error))), Policy())
     except BaseException as error:  # noqa: BLE001 (an __init__ or a backoff of the user's)
         message = f"its worker cannot be made: {type(error).__name__}: {message_of(error)}; deploy a mended one, then requeue the job"
-        return Execution(o.NotLoaded(_error(claim, "bad_worker", error, message=message)), Policy())
-    return Execution(_perform(claim, worker, call.args, call.kwargs), policy, worker)
-
-
-def _perform(claim: Claim, worker: Worker, args: tuple[object, ...], kwargs: dict[str, object]) -> o.Outcome:
+        return Execution(o.NotLoaded(_error(claim, "bad_worker", error, "CannotLoad", message)), Policy())
+    watch = watch or Watch()
+    watch.begin(number_of(claim.token), limit, _retry_in(claim, policy, chance) if limit else 0.0)
     try:
-        result = worker.perform(*args, **kwargs)
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
+        outcome = _perform(claim, worker, call, watch)
+        if watch.cancelled and not isinstance(outcome, o.Returned):  # it would be retried, or kept, or run again
+            outcome = o.Cancelled()
+    finally:
+        watch.end()
+    return Execution(outcome, policy, worker)
+
+
+def _retry_in(claim: Claim, policy: Policy, chance: float) -> float:
+    """What the runner has to know if this process will not live to settle a job whose time is up; see `Limited`."""
+    verdict = verdicts.settle(o.TimedOut(ErrorInfo("", "", "")), claim.run, policy, chance)
+    return verdict.seconds if isinstance(verdict, verdicts.Retry) else -1.0
+
+
+def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch) -> o.Outcome:
+    try:
+        watch.call(functools.partial(worker.perform, *call.args, **call.kwargs))
     except Retry as steer:
         return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
     except Snooze as steer:
         return o.AskedSnooze(steer.seconds)
     except Reject as steer:
         return o.Rejected(_error(claim, "rejected", steer))
+    except JobTimeout as error:
+        return o.TimedOut(_error(claim, "timeout", error))
     except BaseException as error:  # noqa: BLE001 (SystemExit and its kin end the job, not the process)
         return o.Raised(_error(claim, "error", error))
     return o.Returned()
 
 
-def _error(claim: Claim, reason: str, error: BaseException, message: str | None = None) -> ErrorInfo:
+def _expired(claim: Claim) -> ErrorInfo | None:
+    """The error of a job that was not to be started as late as this. One that has begun once, or was requeued, is run."""
+    expires: int = getattr(getattr(claim, "terms", None), "expires", 0)
+    if not (claim.run.attempt == 1 and 0 < expires < claim.run.since):
+        return None
+    late = (claim.run.since - expires) / 1000
+    message = f"its turn came {late:g} s after the time by which it was to be started; requeue runs it all the same"
+    return ErrorInfo("expired", "Expired", message, attempt=1, when=claim.run.since, where=where())
+
+
+def _error(claim: Claim, reason: str, error: BaseException, kind: str | None = None, message: str | None = None) -> ErrorInfo:
     return ErrorInfo(
         reason=reason,
-        type="CannotLoad" if message else shorten(_type_name(error), 200),
+        type=kind or shorten(_type_name(error), 200),
         message=shorten(message_of(error) if message is None else message, MESSAGE_LIMIT),
         traceback=_traceback(error),
         attempt=claim.run.attempt,
@@ -89,8 +120,10 @@ def _type_name(error: BaseException) -> str:
 def _traceback(error: BaseException) -> str:
     """The traceback from `perform` on, without locals; the middle is left out where it is too long."""
     try:
-        tail = error.__traceback__.tb_next if error.__traceback__ else None
-        text = "".join(traceback.format_exception(type(error), error, tail or error.__traceback__))
+        shown = traceback.TracebackException(type(error), error, error.__traceback__)
+        # Not the call of perform, nor the handler that raised what stopped it: a reader wants to see where it was then.
+        shown.stack[:] = [frame for frame in shown.stack if frame.filename not in _OWN] or shown.stack
+        text = "".join(shown.format())
     except BaseException:  # noqa: BLE001 (formatting calls the user's __str__, __repr__, __notes__ …)
         return "(the traceback cannot be shown)"
     if len(text) <= TRACEBACK_LIMIT:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import random
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar, assert_never, overload
@@ -18,7 +16,9 @@ from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.text import one_line
 from exqueue.model.worker import Worker
 from exqueue.runtime import logs
+from exqueue.runtime.board import Cell
 from exqueue.runtime.execute import Execution, execute
+from exqueue.runtime.watch import Watch
 from exqueue.store.channel import readable
 from exqueue.store.steps import Empty, Settled, Stale, Store, Unregistered
 
@@ -45,34 +45,27 @@ class Post:
 class WorkerProcess:
     """The loop. Ends when asked to by SIGTERM, after the job it is running; a SIGKILL at any line loses nothing."""
 
-    def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]]) -> None:
+    def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]], cell: Cell | None = None) -> None:
         self._store = store
         self._post = post
         self._known = known
-        self._stopping = False
+        self._watch = Watch(cell)
         self._claims = 0
         self._pid = os.getpid()
-        self._wake, self._waker = os.pipe()
 
     def run(self) -> int:
         """Work until told to stop; the exit code of the process."""
-        self._listen()
-        # Blocked meanwhile: a SIGTERM that came between the fork and the child's default handler would be lost.
-        os.register_at_fork(
-            before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
-            after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM}),
-            after_in_child=self._become_ordinary,
-        )
+        self._watch.listen()
         post = self._post
-        opened = self._insist("open its slot", self._register, give_up=lambda: self._stopping)
+        opened = self._insist("open its slot", self._register, give_up=lambda: self._watch.stopping)
         if opened is not True:
             return ORDERLY if opened is None else FENCED
         claim: Claim | None = None
-        while not self._stopping or claim:
+        while not self._watch.stopping or claim:
             if claim:
                 claim = self._work(claim)
                 continue
-            match self._insist("claim a job", self._next, give_up=lambda: self._stopping):
+            match self._insist("claim a job", self._next, give_up=lambda: self._watch.stopping):
                 case Claim() as claim:
                     pass
                 case Unregistered():
@@ -91,29 +84,30 @@ class WorkerProcess:
     def _next(self) -> Claim | Empty | Unregistered:
         # What the slot holds is asked for first: a move whose reply was lost, or that we were told to forget, lies there.
         found = self._store.claim(self._post.queue, self._post.slot, self._token())
-        if not isinstance(found, Empty) or self._stopping:
+        if not isinstance(found, Empty) or self._watch.stopping:
             return self._give_back(found)
-        self._listen()  # again: a job may have changed the handlers or the wake-up descriptor
+        self._watch.relisten()
         try:
-            self._store.wait(self._post.queue, self._post.slot, BLOCK, self._wake)
+            self._store.wait(self._post.queue, self._post.slot, BLOCK, self._watch.wake)
         except StoreRefused:  # a full server refuses to block; a claim it allows, or it says why not
-            readable([self._wake], REFUSED_PAUSE)
-        self._drain()
+            self._pause(REFUSED_PAUSE)
+        self._watch.drain()
         return self._give_back(self._store.claim(self._post.queue, self._post.slot, self._token()))
 
     def _give_back(self, found: Claim | Empty | Unregistered) -> Claim | Empty | Unregistered:
-        if isinstance(found, Claim) and self._stopping:  # it arrived together with the signal
+        if isinstance(found, Claim) and self._watch.stopping:  # it arrived together with the signal
             self._store.apply(found, self._post.slot, verdicts.Release())
             return Empty()
         return found
 
     def _work(self, claim: Claim) -> Claim | None:
         # Killed from here until the settlement is written: the job stays in our list and is recovered from there.
-        if signal.getsignal(signal.SIGTERM) != self._stop:  # the job before has changed it
-            self._listen()
-        done = execute(claim, self._known)
+        if self._watch.robbed:
+            self._watch.listen()
+        chance = random.random()  # noqa: S311 (jitter)
+        done = execute(claim, self._known, self._watch, chance)
         self._end_if_forked()
-        verdict = verdicts.settle(done.outcome, claim.run, done.policy, random.random())  # noqa: S311 (jitter)
+        verdict = verdicts.settle(done.outcome, claim.run, done.policy, chance)
         if isinstance(verdict, verdicts.Complete):
             return self._complete(claim)
         assert not isinstance(verdict, verdicts.Recover)  # noqa: S101 (a process that lives has not crashed)
@@ -122,19 +116,16 @@ class WorkerProcess:
         return None
 
     def _complete(self, claim: Claim) -> Claim | None:
-        token = "" if self._stopping else self._token()
+        token = "" if self._watch.stopping else self._token()
         reply = self._insist("settle a job", lambda: self._store.complete(claim, self._post.slot, token))
         if isinstance(reply, Stale):
             self._tell_stale(claim)
-        if isinstance(reply, Claim) and self._stopping:  # the signal came while the next job was on its way
+        if isinstance(reply, Claim) and self._watch.stopping:  # the signal came while the next job was on its way
             self._insist("put back a job", lambda: self._store.apply(reply, self._post.slot, verdicts.Release()))
             return None
         return reply if isinstance(reply, Claim) else None
 
-    def _tell(
-        self, claim: Claim, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release,
-        settled: Settled | Stale, done: Execution,
-    ) -> None:  # fmt: skip
+    def _tell(self, claim: Claim, verdict: verdicts.Settling, settled: Settled | Stale, done: Execution) -> None:
         if isinstance(settled, Stale):
             self._tell_stale(claim)
             return
@@ -150,6 +141,8 @@ class WorkerProcess:
                 self._after_failure(done.worker, verdict)
             case verdicts.Release():
                 LOG.info("%s: put back", name)
+            case verdicts.Discard():
+                LOG.info("%s: cancelled while it ran, and removed", name)
             case _:
                 assert_never(verdict)
 
@@ -182,9 +175,8 @@ class WorkerProcess:
                     told = True
                 if give_up():
                     return None
-                readable([self._wake], pause)
+                self._pause(pause)
                 pause = min(pause * 2, 1.0)
-                self._drain()
             else:
                 if told:
                     LOG.info("Redis answers again")
@@ -196,32 +188,15 @@ class WorkerProcess:
             logs.flush()
             os._exit(0)
 
-    @staticmethod
-    def _become_ordinary() -> None:
-        """In what a job forks: SIGTERM ends it, and wakes nobody."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-
     def _token(self) -> str:
         self._claims += 1
         return f"{self._post.slot}/{self._claims}"
 
-    def _listen(self) -> None:
-        os.set_blocking(self._wake, False)
-        os.set_blocking(self._waker, False)
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the runner; not SIG_IGN, which children would inherit
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked by the fork server until now
-
-    def _stop(self, *_: object) -> None:
-        self._stopping = True
-
-    def _drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake, 512)
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless a signal comes."""
+        if self._watch.wake is not None:
+            readable([self._watch.wake], seconds)
+            self._watch.drain()
 
 
 def describe(claim: Claim) -> str:
