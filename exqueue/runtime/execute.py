@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import socket
+import subprocess
 import time
 import traceback
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Final
 from exqueue.model import outcome as o
 from exqueue.model import policy as verdicts
 from exqueue.model.codec import decode
-from exqueue.model.errors import CannotLoad
+from exqueue.model.errors import CannotLoad, ExternalFailed
+from exqueue.model.external import Process
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.policy import Policy
 from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze
@@ -21,6 +23,7 @@ from exqueue.model.text import message_of, shorten
 from exqueue.model.worker import Call, JobInfo, Worker, limit_of, policy_of
 from exqueue.runtime import watch as watch_module
 from exqueue.runtime.board import number_of
+from exqueue.runtime.external import External, attend
 from exqueue.runtime.watch import Watch
 
 TRACEBACK_LIMIT: Final = 8000
@@ -71,7 +74,8 @@ def _retry_in(claim: Claim, policy: Policy, chance: float) -> float:
 
 def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch) -> o.Outcome:
     try:
-        watch.call(functools.partial(worker.perform, *call.args, **call.kwargs))
+        result = watch.call(functools.partial(worker.perform, *call.args, **call.kwargs))
+        return _attend(claim, result, watch) if isinstance(result, subprocess.Popen | Process) else o.Returned()
     except Retry as steer:
         return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
     except Snooze as steer:
@@ -82,6 +86,15 @@ def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch) -> o.Outcom
         return o.TimedOut(_error(claim, "timeout", error))
     except BaseException as error:  # noqa: BLE001 (SystemExit and its kin end the job, not the process)
         return o.Raised(_error(claim, "error", error))
+
+
+def _attend(claim: Claim, process: External, watch: Watch) -> o.Outcome:
+    ending = attend(process, watch)
+    said = f"process {ending.pid} {o.ending(ending.status)}"
+    if isinstance(ending.told, JobTimeout):
+        return o.TimedOut(_error(claim, "timeout", ending.told, message=f"{ending.told}; told to end, {said}"))
+    if ending.told or ending.status:
+        return o.Raised(_error(claim, "error", ExternalFailed(said, ending.status)))
     return o.Returned()
 
 
