@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,10 @@ from tests.runtime.rig import Rig
 
 pytestmark = pytest.mark.slow
 
-# It says its pid and that of its own child, so that a test sees whether both are gone.
+# It says its pid and that of its own child, which ignores SIGTERM, so that a test sees whether both are gone.
 FAMILY = """
 import subprocess
-SCRIPT = 'sleep 1000 & echo $$ $! >>pids; trap "{trap}" TERM; while :; do sleep 0.02; test -e gate && exit {code}; done'
+SCRIPT = '(trap "" TERM; exec sleep 1000) & echo $$ $! >>pids; trap "{trap}" TERM; while :; do sleep .02; test -e gate && exit {code}; done'
 class Family(Worker):
     {options}
     {define} perform(self, n):
@@ -32,6 +32,16 @@ OWN, SAME = "start_new_session=True", ""
 def family(rig: Rig, *, trap: str = "exit 0", code: int = 0, options: str = "pass", define: str = "def", start: str = OWN) -> str:
     rig.workers(FAMILY.format(trap=trap, code=code, options=options, define=define, start=start))
     return rig.enqueue_many("Family", 1)[0]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(rig: Rig) -> Iterator[None]:
+    """Also a test that fails leaves no process behind."""
+    yield
+    path = rig.directory / "pids"
+    for pid in map(int, path.read_text().split() if path.exists() else []):
+        if start_time(pid) and Path(f"/proc/{pid}/cwd").resolve() == rig.directory:
+            os.kill(pid, signal.SIGKILL)
 
 
 def pids(rig: Rig, times: int = 1) -> list[int]:
@@ -75,8 +85,7 @@ def test_a_job_lasts_until_its_process_has_ended(rig: Rig, define: str) -> None:
     assert (rig.app.queue("Family").counts(), len(guards(rig))) == (Counts(processing=1, enqueued=1), 1)
     rig.open_gate()
     assert (runner.wait(30), rig.app.queue("Family").counts()) == (0, Counts(enqueued=1, completed=1))
-    assert (living(found[:1]), guards(rig)) == ([], [])
-    os.kill(found[1], signal.SIGKILL)  # what a program leaves behind when it is done is its own business
+    assert (living(found), guards(rig)) == (found[1:], [])  # what a program leaves behind when it is done is its own business
 
 
 @pytest.mark.parametrize(
@@ -205,12 +214,11 @@ def test_a_running_process_is_cancelled_with_its_group(rig: Rig) -> None:
 def test_a_process_may_end_during_the_grace(rig: Rig) -> None:
     family(rig)
     runner = rig.start("--grace", "1000")
-    found = pids(rig)
+    pids(rig)
     runner.send_signal(signal.SIGTERM)
     rig.until(lambda: "stopping" in rig.log)
     rig.open_gate()
     assert (runner.wait(30), rig.app.queue("Family").counts()) == (0, Counts(enqueued=1, completed=1))
-    os.kill(found[1], signal.SIGKILL)
 
 
 def test_after_the_grace_the_process_goes_with_its_group_and_the_job_back_uncounted(rig: Rig) -> None:

@@ -8,7 +8,6 @@ import signal
 import pytest
 
 from exqueue.model.job import Counts, Run
-from exqueue.model.lifecycle import Place
 from tests.runtime.rig import Rig
 
 pytestmark = pytest.mark.slow
@@ -175,23 +174,37 @@ class Last(Worker):
 def test_the_timer_of_a_job_does_not_end_what_it_forks(rig: Rig) -> None:
     rig.workers("""
 class Forks(Worker):
-    timeout = 0.4
+    timeout, max_retries = 0.4, 0
     def perform(self, n):
         child = os.fork()
         if child == 0:
-            if n:
-                return
             time.sleep(1000)
-        if n:
-            os.waitpid(child, 0)
+        try:
             time.sleep(60)
-        say('still there', os.waitpid(child, os.WNOHANG))
+        finally:
+            say('still there', os.waitpid(child, os.WNOHANG))
 """)
-    ids = rig.enqueue_many("Forks", 2)
-    runner = rig.start()
-    rig.until(lambda: rig.app.job(ids[1]).state() is Place.DELAYED)
-    assert (rig.said, errors_of(rig, ids[1])[0][0]) == (["still there (0, 0)"], "timeout")  # what falls out lifts no limit
-    rig.stop(runner)
+    (job,) = rig.enqueue_many("Forks", 1)
+    rig.burst()
+    assert (rig.said, errors_of(rig, job)[0][0]) == (["still there (0, 0)"], "timeout")
+
+
+def test_a_child_that_falls_out_of_perform_lifts_no_limit(rig: Rig) -> None:
+    rig.workers("""
+class Forks(Worker):
+    timeout, max_retries = 0.4, 0
+    def perform(self, n):
+        if child := os.fork():
+            os.waitpid(child, 0)
+            while True:
+                try:
+                    time.sleep(60)
+                except BaseException:
+                    pass
+""")
+    (job,) = rig.enqueue_many("Forks", 1)
+    rig.burst(EXQUEUE_KILL_AFTER="0.3")
+    assert [reason for reason, *_ in errors_of(rig, job)] == ["timeout"]
 
 
 def test_a_job_that_takes_the_timer_for_itself_is_still_stopped(rig: Rig) -> None:
