@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import socket
-import subprocess
 import time
 import traceback
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from exqueue.model import outcome as o
 from exqueue.model import policy as verdicts
 from exqueue.model.codec import decode
 from exqueue.model.errors import CannotLoad, ExternalFailed
-from exqueue.model.external import Process
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.policy import Policy
 from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze
@@ -23,7 +21,7 @@ from exqueue.model.text import message_of, shorten
 from exqueue.model.worker import Call, JobInfo, Worker, limit_of, policy_of
 from exqueue.runtime import watch as watch_module
 from exqueue.runtime.board import number_of
-from exqueue.runtime.external import External, attend
+from exqueue.runtime.external import External, attend, external
 from exqueue.runtime.watch import Watch
 
 TRACEBACK_LIMIT: Final = 8000
@@ -75,7 +73,8 @@ def _retry_in(claim: Claim, policy: Policy, chance: float) -> float:
 def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch) -> o.Outcome:
     try:
         result = watch.call(functools.partial(worker.perform, *call.args, **call.kwargs))
-        return _attend(claim, result, watch) if isinstance(result, subprocess.Popen | Process) else o.Returned()
+        process = external(result)
+        return _attend(claim, process, watch) if process else o.Returned()
     except Retry as steer:
         return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
     except Snooze as steer:
@@ -83,7 +82,7 @@ def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch) -> o.Outcom
     except Reject as steer:
         return o.Rejected(_error(claim, "rejected", steer))
     except JobTimeout as error:
-        return o.TimedOut(_error(claim, "timeout", error))
+        return o.TimedOut(_error(claim, "timeout", error, "JobTimeout"))
     except BaseException as error:  # noqa: BLE001 (SystemExit and its kin end the job, not the process)
         return o.Raised(_error(claim, "error", error))
 
@@ -92,7 +91,7 @@ def _attend(claim: Claim, process: External, watch: Watch) -> o.Outcome:
     ending = attend(process, watch)
     said = f"process {ending.pid} {o.ending(ending.status)}"
     if isinstance(ending.told, JobTimeout):
-        return o.TimedOut(_error(claim, "timeout", ending.told, message=f"{ending.told}; told to end, {said}"))
+        return o.TimedOut(_error(claim, "timeout", ending.told, "JobTimeout", f"{ending.told}; told to end, {said}"))
     if ending.told or ending.status:
         return o.Raised(_error(claim, "error", ExternalFailed(said, ending.status)))
     return o.Returned()

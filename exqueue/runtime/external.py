@@ -20,6 +20,8 @@ from exqueue.runtime.watch import Watch
 # dead, whoever killed it, and so is all that could have ended its child; the kernel itself has no such thing for groups.
 _GUARD: Final = 'trap "" HUP INT TERM; read line || kill -s KILL -- "$1"'
 
+_UNFIT: Final = frozenset({"asyncio.subprocess", "multiprocessing.process"})
+
 External = subprocess.Popen[Any] | Process
 
 
@@ -30,6 +32,20 @@ class Ending:
     pid: int
     status: int
     told: Stop | None = None
+
+
+def external(result: object) -> External | None:
+    """What `perform` has returned, if that is a process to wait for.
+
+    Raises:
+        ExternalFailed: it is one of another kind. Taken for any other result, it would be lost, and the job have succeeded.
+    """
+    if isinstance(result, subprocess.Popen | Process):
+        return result
+    if result is not None and not _UNFIT.isdisjoint(kind.__module__ for kind in type(result).__mro__):
+        kind = f"{type(result).__module__}.{type(result).__qualname__}"
+        raise ExternalFailed(f"perform returned a {kind}, which cannot be waited for; return a subprocess.Popen, or exqueue.Process(pid)")
+    return None
 
 
 def attend(process: External, watch: Watch) -> Ending:

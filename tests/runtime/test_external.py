@@ -137,6 +137,50 @@ class Waits(Worker):
     assert [job.id for job in rig.app.failed()] == ids[1:]
 
 
+@pytest.mark.parametrize(
+    ("define", "process", "kind"),
+    [
+        ("async def", "await asyncio.create_subprocess_exec('sleep', '1000')", "asyncio.subprocess.Process"),
+        (
+            "def",
+            "started(multiprocessing.get_context('fork').Process(target=time.sleep, args=(1,)))",
+            "multiprocessing.context.ForkProcess",
+        ),
+    ],
+)
+def test_a_process_of_another_kind_is_an_error_not_a_success(rig: Rig, define: str, process: str, kind: str) -> None:
+    rig.workers(f"""
+import asyncio, multiprocessing
+def started(process):
+    process.start()
+    return process
+class Other(Worker):
+    max_retries = 0
+    {define} perform(self, n):
+        return {process}
+""")
+    (job,) = rig.enqueue_many("Other", 1)
+    rig.burst()
+    said = f"perform returned a {kind}, which cannot be waited for; return a subprocess.Popen, or exqueue.Process(pid)"
+    assert errors_of(rig, job) == [("error", said)]
+
+
+def test_a_process_of_multiprocessing_is_waited_for_by_its_pid(rig: Rig) -> None:
+    rig.workers("""
+import multiprocessing
+from exqueue import Process
+class Multi(Worker):
+    max_retries = 0
+    def perform(self, n):
+        process = multiprocessing.get_context('fork').Process(target=sys.exit, args=(n,))
+        process.start()
+        return Process(process.pid)
+""")
+    ids = rig.enqueue_many("Multi", 2)
+    rig.burst()
+    assert [job.id for job in rig.app.failed()] == ids[1:]
+
+
 @pytest.mark.parametrize("process", ["1", "os.getppid()", "gone()"])
 def test_a_process_that_is_no_child_is_refused_and_left_alone(rig: Rig, process: str) -> None:
     rig.workers(f"""
