@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from exqueue.app import enqueue_many as enqueue_many
     from exqueue.app import failed as failed
     from exqueue.client.jobs import Job as Job
+    from exqueue.model.external import Process as Process
     from exqueue.model.options import call as call
     from exqueue.model.policy import constant as constant
     from exqueue.model.policy import exponential as exponential
     from exqueue.model.schedule import cron as cron
+    from exqueue.model.steer import JobCancelled as JobCancelled
+    from exqueue.model.steer import JobTimeout as JobTimeout
     from exqueue.model.steer import Reject as Reject
     from exqueue.model.steer import Retry as Retry
     from exqueue.model.steer import Snooze as Snooze
@@ -33,9 +36,12 @@ _WHERE: Final = {
     "enqueue_many": "app",
     "failed": "app",
     "Job": "client.jobs",
+    "Process": "model.external",
     "constant": "model.policy",
     "exponential": "model.policy",
     "cron": "model.schedule",
+    "JobCancelled": "model.steer",
+    "JobTimeout": "model.steer",
     "Reject": "model.steer",
     "Retry": "model.steer",
     "Snooze": "model.steer",
@@ -46,6 +52,9 @@ _WHERE: Final = {
 __all__ = [
     "Exqueue",
     "Job",
+    "JobCancelled",
+    "JobTimeout",
+    "Process",
     "Reject",
     "Retry",
     "Snooze",

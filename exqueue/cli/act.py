@@ -31,11 +31,12 @@ def confirm(action: str, what: str, count: int, *, yes: bool) -> None:
     typer.confirm(f"{action} {count} {what} for good?", abort=True)
 
 
-def report(word: str, count: int, *, json: bool) -> None:
-    """Say what was done; exit code 1 if that was nothing."""
+def report(word: str, count: int, *, json: bool, also: dict[str, int] | None = None) -> None:
+    """Say what was done to how many jobs, and what else; exit code 1 if that was nothing."""
+    done = {word: count, **(also or {})}
     if json:
-        render.print_json({word: count})
+        render.print_json({word.replace(" ", "_"): count for word, count in done.items()})
     else:
-        print(f"{word} {count} job(s)")
-    if not count:
+        print("\n".join(f"{word} {count} job(s)" for word, count in done.items()))
+    if not any(done.values()):
         raise typer.Exit(1)

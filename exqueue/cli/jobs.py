@@ -1,4 +1,4 @@
-"""`exqueue jobs`: look at jobs wherever they are, cancel those that have not begun."""
+"""`exqueue jobs`: look at jobs wherever they are, cancel those that have not begun, stop those that have."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ cli: Final = typer.Typer(no_args_is_help=True)
 
 _PLACES: Final = (Place.PROCESSING, Place.PENDING, Place.WAITING, Place.DELAYED, Place.FAILED, Place.DONE)
 _NOT_BEGUN: Final = (Place.PENDING, Place.WAITING, Place.DELAYED)
+Running = Annotated[bool, typer.Option("--running", help="Also those that run: ask them to stop, and do not wait.")]
 PlaceOption = Annotated[Place | None, typer.Option("--place", help="Only in this place.", show_default=False)]
 
 
@@ -54,16 +55,21 @@ def show(context: typer.Context, job_id: str, json: select.Json = False) -> None
 def cancel(
     context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False,
-    yes: Yes = False, json: select.Json = False,
+    running: Running = False, yes: Yes = False, json: select.Json = False,
 ) -> None:  # fmt: skip
-    """Remove jobs that have not begun (pending, waiting or delayed)."""
+    """Remove jobs that have not begun (pending, waiting or delayed); with --running also stop those that have."""
     obj: Context = context.obj
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
+    places = (*_NOT_BEGUN, Place.PROCESSING) if running else _NOT_BEGUN
     for job in [app.job(job_id) for job_id in ids or []]:  # wherever they are, so that the answer can say where
-        if (where := job.state()) not in _NOT_BEGUN:
-            raise NotPossible(job.id, where.value, "cancel", "only jobs that have not begun can be cancelled")
-    found = selection.chosen(app, *_NOT_BEGUN)
+        if (where := job.state()) not in places:
+            advice = "--running stops it" if where is Place.PROCESSING else "only jobs that have not begun can be cancelled"
+            raise NotPossible(job.id, where.value, "cancel", advice)
+    found = selection.chosen(app, *places)
     if not ids:
         confirm("cancel", "job(s)", len(found), yes=yes)
-    report("cancelled", sum(app.store.cancel(name, chosen) for name, chosen in by_queue(found).items()), json=json)
+    chosen = by_queue(found)
+    cancelled = sum(app.store.cancel(name, jobs) for name, jobs in chosen.items())
+    asked = {"asked to stop": sum(app.store.stop(name, jobs) for name, jobs in chosen.items())} if running else {}
+    report("cancelled", cancelled, json=json, also=asked)

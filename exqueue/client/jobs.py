@@ -22,7 +22,7 @@ _ADVICE: Final = {
     Place.PENDING: "it will run by itself; cancel removes it",
     Place.DELAYED: "it will run by itself when it is due; cancel removes it",
     Place.WAITING: "it will run by itself after the jobs before it of its key; cancel removes it",
-    Place.PROCESSING: "wait until it has ended",
+    Place.PROCESSING: "wait until it has ended, or stop it with cancel(running=True)",
     Place.FAILED: "requeue runs it again, delete removes it",
     Place.DONE: "it has succeeded; delete removes its result",
 }
@@ -78,9 +78,16 @@ class Job:
         """Remove it for good. Raises NotPossible unless it is in `failed`."""
         self._act("delete", self._store.delete(self.queue, [self.id]))
 
-    def cancel(self) -> None:
-        """Remove it before it begins. Raises NotPossible once it has."""
-        self._act("cancel", self._store.cancel(self.queue, [self.id]))
+    def cancel(self, *, running: bool = False) -> None:
+        """Remove it before it begins. Raises NotPossible once it has, unless `running`.
+
+        `running`: one that runs is asked to stop, as by a time limit, and is then removed. That takes its runner a moment;
+        `state()` is `Place.NONE` when it is done. If it succeeds first it has succeeded.
+        """
+        done = self._store.cancel(self.queue, [self.id])
+        if running and not done:  # once more cancel: it may have gone from running to delayed between the two
+            done = self._store.stop(self.queue, [self.id]) or self._store.cancel(self.queue, [self.id])
+        self._act("cancel", done)
 
     def _act(self, action: str, done: int) -> None:
         if not done:

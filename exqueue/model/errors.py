@@ -10,6 +10,7 @@ ExqueueError
 │   ├── JobNotFound          no such job (any more)
 │   ├── NotInPlace           no such job in the place where it was looked for
 │   ├── NotPossible          the job is in a place where this cannot be done
+│   ├── ExternalFailed       the process that perform returned has failed, or cannot be waited for
 │   ├── CannotLoad           a worker process cannot turn the stored job into a call
 │   ├── ChainUnreadable      what was to follow a job cannot be read
 │   ├── ResultUnavailable    the job keeps no result, or has not succeeded in time
@@ -93,6 +94,14 @@ class NotPossible(JobError):
         self.job_id = job_id
         self.place = place
         self.action = action
+
+
+class ExternalFailed(JobError):
+    """The process that `perform` returned has failed, or cannot be waited for. `status`: negative is a signal, else the exit code."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class CannotLoad(JobError):

@@ -158,7 +158,7 @@ class Claim:
 class ErrorInfo:
     """The error of one attempt, as text only: nothing of it is ever made into an exception again.
 
-    `reason`: `error`, `rejected`, `crashed`, or why a job could not be loaded. `when`: ms since 1970.
+    `reason`: `error`, `timeout`, `rejected`, `crashed`, `expired`, or why a job could not be loaded. `when`: ms since 1970.
     `where`: host and pid. `attempt`: the number of the start it belongs to.
     """
 

@@ -36,7 +36,7 @@ TABLE: Final[dict[str, frozenset[Move]]] = {
     "fail": frozenset({(_R, _F), (_W, _P)}),
     "release": frozenset({(_R, _P)}),
     "discard": frozenset({(_R, _N), (_W, _P)}),
-    "recover": frozenset({(_R, _P), (_R, _F), (_R, _D), (_R, _N), (_W, _P)}),
+    "recover": frozenset({(_R, _P), (_R, _F), (_W, _P)}),
     "requeue": frozenset({(_F, _P), (_F, _W), (_P, _W)}),
     "skip": frozenset({(_W, _P)}),
     "delete": frozenset({(_F, _N), (_K, _N), (_W, _P)}),

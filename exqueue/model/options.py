@@ -16,6 +16,7 @@ P = ParamSpec("P")
 
 MOST_PRIORITY: Final = 1000
 LONGEST: Final = 10**10  # seconds; some 300 years
+LONGEST_TIMEOUT: Final = 10**9 + 1  # seconds; more than a timer takes is no limit but a mistake
 
 
 class Performs(Protocol[P]):
@@ -111,9 +112,12 @@ def terms_of(options: Configured[Any]) -> Terms:
 
 
 def seconds_option(name: str, value: float | timedelta | None) -> float | None:
-    """`timeout` or `keep_result` of the options in seconds, None where they are not given. Raises ConfigError."""
-    least = 0.001 if name == "timeout" else 0
-    return None if value is None else _seconds(name, value, least, "seconds above 0" if least else "seconds, 0 for not at all")
+    """`timeout` or `keep_result` in seconds, None where there is none. Raises ConfigError, which begins with `name`."""
+    if value is None:
+        return None
+    if not name.endswith("timeout"):
+        return _seconds(name, value, 0, "seconds or a timedelta, 0 for not at all")
+    return _seconds(name, value, 0.001, "seconds above 0, a timedelta, or None for no limit", LONGEST_TIMEOUT)
 
 
 def keep_of(options: Configured[Any]) -> float | None:
@@ -133,8 +137,8 @@ def check_priority(name: str, value: object) -> int:
     return value
 
 
-def _seconds(name: str, value: object, least: float, takes: str) -> float:
+def _seconds(name: str, value: object, least: float, takes: str, most: float = LONGEST) -> float:
     seconds = seconds_of(value) if isinstance(value, int | float | timedelta) and not isinstance(value, bool) else -1.0
-    if not least <= seconds < LONGEST:
+    if not least <= seconds < most:
         raise ConfigError(f"{name} is {value!r}; it takes {takes}")
     return seconds

@@ -52,6 +52,25 @@ class NotLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The job ran longer than its `timeout` and was stopped, by itself or by a kill."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A person asked that it be stopped while it ran, and it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """There was no run: it was not to be started as late as this."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
 class Crashed:
     """The worker process died under the job; the error says how."""
 
@@ -63,7 +82,7 @@ class Interrupted:
     """exqueue itself stopped the run (shutdown after the grace period)."""
 
 
-Outcome = Returned | Raised | AskedRetry | AskedSnooze | Rejected | NotLoaded | Crashed | Interrupted
+Outcome = Returned | Raised | AskedRetry | AskedSnooze | Rejected | NotLoaded | TimedOut | Cancelled | Expired | Crashed | Interrupted
 
 
 def death(status: int | None) -> str:
@@ -74,8 +93,17 @@ def death(status: int | None) -> str:
     """
     if status is None:
         return "died together with its runner, or unseen"
+    return ending(status) + (" in the middle of the job" if status >= 0 else "")
+
+
+def ending(status: int) -> str:
+    """Say in words how any process ended. `status`: negative is a signal, else the exit code.
+
+    >>> ending(3)
+    'exited with code 3'
+    """
     if status >= 0:
-        return f"exited with code {status} in the middle of the job"
+        return f"exited with code {status}"
     try:
         name = signal.Signals(-status).name
     except ValueError:

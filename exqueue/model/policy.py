@@ -88,7 +88,7 @@ class Policy:
             if isinstance(self.backoff, Exponential):
                 return self.backoff.delay(failures, chance)
             seconds = seconds_of(self.backoff(failures))
-        except Exception:  # noqa: BLE001 (the user's code; whatever it does, the job is retried)
+        except BaseException:  # noqa: BLE001 (the user's code; whatever it does, the job is retried)
             return DEFAULT_DELAY
         return seconds if 0 <= seconds < float("inf") else DEFAULT_DELAY
 
@@ -127,13 +127,19 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Discard:
+    """Remove the job for good, though it has not succeeded: a person said so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recover:
     """Put it back at the head of its queue; the start counts, and so does the crash."""
 
     error: ErrorInfo
 
 
-Verdict = Complete | Retry | Snooze | Fail | Release | Recover
+Settling = Retry | Snooze | Fail | Release | Discard  # by the token of the claim, for a job that has not succeeded
+Verdict = Complete | Settling | Recover
 
 
 def settle(outcome: o.Outcome, run: Run, policy: Policy, chance: float) -> Verdict:
@@ -141,13 +147,13 @@ def settle(outcome: o.Outcome, run: Run, policy: Policy, chance: float) -> Verdi
     match outcome:
         case o.Returned():
             return Complete()
-        case o.Raised(error):
+        case o.Raised(error) | o.TimedOut(error):
             return _retry(error, None, run, policy, chance)
         case o.AskedRetry(seconds, error):
             return _retry(error, seconds, run, policy, chance)
         case o.AskedSnooze(seconds):
             return Snooze(seconds)
-        case o.Rejected(error):
+        case o.Rejected(error) | o.Expired(error):
             return Fail(error)
         case o.NotLoaded(error):
             return Fail(error, spent=False)
@@ -155,11 +161,13 @@ def settle(outcome: o.Outcome, run: Run, policy: Policy, chance: float) -> Verdi
             return Fail(error) if run.crashes + 1 >= policy.max_crashes else Recover(error)
         case o.Interrupted():
             return Release()
+        case o.Cancelled():
+            return Discard()
         case _:
             assert_never(outcome)
 
 
-def _retry(error: ErrorInfo, seconds: float | None, run: Run, policy: Policy, chance: float) -> Verdict:
+def _retry(error: ErrorInfo, seconds: float | None, run: Run, policy: Policy, chance: float) -> Retry | Fail:
     failures = run.failures + 1
     if failures > policy.max_retries:
         return Fail(error)

@@ -15,10 +15,11 @@ from exqueue.model.text import one_line
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. `lease`, `grace`, `patience`: seconds. `max_body`: bytes.
+    """All settings. `lease`, `grace`, `kill_after`, `patience`: seconds. `max_body`: bytes.
 
     `url`: `redis://`, `rediss://`, `unix://`, or `embedded:DIR`; the embedded server in `./.exqueue` by default.
     `lease`: a runner on another host is taken for dead when it has not been heard of for so long.
+    `kill_after`: how long a job that was told to stop, by its time limit or by a person, has until it is killed.
     `patience`: how long a client goes on trying to reach Redis before it raises.
     """
 
@@ -26,12 +27,13 @@ class Settings:
     namespace: str = "exq"
     lease: float = 30.0
     grace: float = 30.0
+    kill_after: float = 10.0
     patience: float = 5.0
     max_body: int = 16 * 1024 * 1024
 
     def __post_init__(self) -> None:
         check_name("namespace", self.namespace)
-        for name, least in (("lease", 0.5), ("grace", 0), ("patience", 0), ("max_body", 1)):
+        for name, least in (("lease", 0.5), ("grace", 0), ("kill_after", 0), ("patience", 0), ("max_body", 1)):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not value >= least:
                 raise ConfigError(f"{name} is {value!r}; it takes a number from {least}")

@@ -1,4 +1,4 @@
-"""Exceptions that `perform` raises to say what shall happen to its job. They are not errors of exqueue."""
+"""Exceptions that steer a job: three that `perform` raises, two that are raised in it. They are not errors of exqueue."""
 
 from __future__ import annotations
 
@@ -37,3 +37,26 @@ class Snooze(Steer):
     def __init__(self, seconds: float | timedelta) -> None:
         self.seconds = max(0.0, seconds_of(seconds))
         super().__init__(f"snoozed for {self.seconds:g} s")
+
+
+class Stop(BaseException):
+    """Base of the two that exqueue raises inside `perform`, in the main thread, wherever it is.
+
+    `except Exception` does not swallow them, `finally` blocks run. Whoever swallows them with `except BaseException`
+    gets the same one again after half of `kill_after`, and at the end of it the worker process is killed.
+    """
+
+
+class JobTimeout(Stop):
+    """The job has run longer than its `timeout`, which is `seconds`. Spends a retry, as an error would."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"ran longer than its timeout of {seconds:g} s")
+        self.seconds = seconds
+
+
+class JobCancelled(Stop):
+    """A person has asked that this job be stopped and removed, though it runs."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled while it ran")

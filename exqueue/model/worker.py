@@ -15,14 +15,15 @@ from typing import Any, ClassVar, Final, ParamSpec
 from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.model.job import ErrorInfo
 from exqueue.model.names import check_name
-from exqueue.model.options import Configured, Follower, Performs, check_priority, keep_of, seconds_option, terms_of
+from exqueue.model.options import LONGEST_TIMEOUT, Configured, Follower, Performs, check_priority, keep_of, seconds_option, terms_of
 from exqueue.model.policy import DEFAULT_DELAY, Constant, Policy
 from exqueue.model.schedule import Cron, check_cron
+from exqueue.model.steer import seconds_of
 
 P = ParamSpec("P")
 
-# What will be options of workers. Refused until then: a `timeout` that did nothing would let somebody's job hang.
-RESERVED: Final = ("timeout", "batch")
+# What will be options of workers. Refused until then: a `batch` that did nothing would promise what is not there.
+RESERVED: Final = ("batch",)
 PERIODS: Final = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}  # ms
 
 Middleware = Callable[["JobInfo", Callable[[], object]], object]
@@ -64,6 +65,7 @@ class Worker:
     rate: ClassVar[str | None] = None
     middleware: ClassVar[Sequence[Middleware]] = ()
     schedule: ClassVar[Cron | None] = None
+    timeout: ClassVar[float | timedelta | None] = None
 
     perform: Callable[..., object]
     job: JobInfo
@@ -87,7 +89,7 @@ class Worker:
     def after_failure(self, error: ErrorInfo) -> None:
         """Called once, in the worker process, after the job went to `failed`.
 
-        Not called for a job that killed its process, nor for one that could not be loaded: there is no worker then.
+        Not called for a job that killed its process or was killed, nor for one that could not be loaded: there is no worker then.
         """
 
 
@@ -161,11 +163,12 @@ def check_worker(worker: object) -> type[Worker]:
         optional = name == "max_running" and value is None
         if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < least):
             raise ConfigError(f"{worker.__name__}.{name} is {value!r}; it takes a whole number from {least}")
-    seconds_option("keep_result", worker.keep_result)
+    seconds_option(f"{worker.__name__}.keep_result", worker.keep_result)
     _check_order(worker)
     limits_of(worker)
     if not callable(worker.backoff):
         raise ConfigError(f"{worker.__name__}.backoff is {worker.backoff!r}; use constant(30), exponential() or a function")
+    seconds_option(f"{worker.__name__}.timeout", worker.timeout)
     if worker.schedule is not None:
         _check_schedule(worker)
     return worker
@@ -206,6 +209,15 @@ def _check_schedule(worker: type[Worker]) -> None:
         raise ConfigError(
             f"{worker.__name__} has a schedule, so perform is called without arguments: {error.reason}; give it a default"
         ) from error
+
+
+def limit_of(worker: Worker, own: float) -> float:
+    """Seconds that a job may run, 0 for as long as it likes. `own`: the limit of this one job, 0 for that of its worker.
+
+    What is stored may be any number, and a class may have changed since it was checked; what makes no sense is no limit.
+    """
+    given = seconds_of(worker.timeout) if isinstance(worker.timeout, int | float | timedelta) else 0.0
+    return next((seconds for seconds in (own, given) if 0 < seconds < LONGEST_TIMEOUT), 0.0)
 
 
 def spec_of(worker: type[Worker]) -> WorkerSpec:

@@ -24,7 +24,7 @@ def after_success(worker: Worker, result: object) -> None:
         LOG.exception("%s.after_success raised", type(worker).__name__)
 
 
-def after_trouble(worker: Worker | None, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release) -> None:
+def after_trouble(worker: Worker | None, verdict: verdicts.Settling) -> None:
     """`after_error` before a retry, `after_failure` when it failed for good; none for a job that could not be loaded."""
     if worker is None:
         return
@@ -37,7 +37,7 @@ def after_trouble(worker: Worker | None, verdict: verdicts.Retry | verdicts.Snoo
             case verdicts.Fail(error):
                 name = "after_failure"
                 worker.after_failure(error)
-            case verdicts.Snooze() | verdicts.Release():
+            case verdicts.Snooze() | verdicts.Release() | verdicts.Discard():
                 pass
             case _:
                 assert_never(verdict)

@@ -73,6 +73,10 @@ class Caretaker:
         # By place, and by the counters: a job on its way into a slot that was opened just now is in no list we looked at.
         return all(self._reader.counts(queue).unfinished == 0 and self._reader.unfinished(queue) <= 0 for queue in self.queues)
 
+    def stops(self) -> set[str]:
+        """The tokens of all starts that a person wants to be stopped."""
+        return {token for queue in self.queues for token in self._reader.stops(queue).values()}
+
     def take_over(self, now: float, mine: set[str]) -> None:
         """Recover what dead processes of others hold. `now`: monotonic; `mine`: slots this runner answers for itself."""
         for queue in self.queues:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exqueue.model.worker import WorkerSpec
+from exqueue.runtime.board import CELLS
 
 HEALTHY: Final = 1.0  # seconds a process must live for its end not to count as part of a crash storm
 FIRST_PAUSE: Final = 0.1
@@ -15,14 +16,22 @@ LONGEST_PAUSE: Final = 5.0
 
 @dataclass(slots=True)
 class Child:
-    """A worker process of ours. `pid` is 0 until it is born; `killed`: we did it, on purpose."""
+    """A worker process of ours. `pid` is 0 until it is born; `killed`: we did it, on purpose.
+
+    `cell`: its place on the board. `stopping`: the number of the start that a person wants to be stopped, since when;
+    `urged`: that of the one that was told to stop once more; 0 for none.
+    """
 
     slot: str
     spec: WorkerSpec
     since: float
+    cell: int = 0
     pid: int = 0
     start: int = 0
     killed: bool = False
+    stopping: int = 0
+    stopping_since: float = 0.0
+    urged: int = 0
 
 
 @dataclass(slots=True)
@@ -37,7 +46,8 @@ class Crew:
     def __init__(self, specs: tuple[WorkerSpec, ...], runner: str) -> None:
         self._specs = specs
         self._runner = runner
-        self._made = 0
+        self._made = self._next_cell = 0
+        self._taken: set[int] = set()
         self._trouble = {spec.name: _Trouble() for spec in specs}
         self.children: dict[str, Child] = {}
 
@@ -47,7 +57,8 @@ class Crew:
         No more than UNBORN are asked for at a time: runner and fork server must not both wait for the other to read.
         """
         fresh: list[Child] = []
-        room = UNBORN - sum(1 for child in self.children.values() if not child.pid)
+        room = min(UNBORN - sum(1 for child in self.children.values() if not child.pid), CELLS - len(self.children))
+        self._taken = {child.cell for child in self.children.values()}
         for spec in self._specs:
             lacking = spec.processes - sum(1 for child in self.children.values() if child.spec == spec)
             if now >= self._trouble[spec.name].not_before:
@@ -76,6 +87,10 @@ class Crew:
 
     def _make(self, spec: WorkerSpec, now: float) -> Child:
         self._made += 1
-        child = Child(f"{self._runner}.{self._made}", spec, now)
+        while (cell := self._next_cell % CELLS) in self._taken:
+            self._next_cell += 1
+        self._next_cell += 1  # not the one that became free last: its process may have died unseen, and write there yet
+        self._taken.add(cell)
+        child = Child(f"{self._runner}.{self._made}", spec, now, cell)
         self.children[child.slot] = child
         return child

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import inspect
 import os
 import socket
 import time
@@ -14,17 +12,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from exqueue.model import outcome as o
+from exqueue.model import policy as verdicts
 from exqueue.model.codec import decode
-from exqueue.model.errors import CannotLoad
+from exqueue.model.errors import CannotLoad, ExternalFailed
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.options import Call
 from exqueue.model.policy import Policy
-from exqueue.model.steer import Reject, Retry, Snooze, seconds_of
+from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze, seconds_of
 from exqueue.model.text import message_of, shorten
-from exqueue.model.worker import JobInfo, Worker, policy_of
+from exqueue.model.worker import JobInfo, Worker, limit_of, policy_of
+from exqueue.runtime import watch as watch_module
+from exqueue.runtime.board import number_of
+from exqueue.runtime.external import External, attend, external
+from exqueue.runtime.watch import Watch
 
 TRACEBACK_LIMIT: Final = 8000
 MESSAGE_LIMIT: Final = 1000
+_OWN: Final = (__file__, watch_module.__file__)
 
 Around = Callable[[Callable[[], object]], object]
 
@@ -40,55 +44,95 @@ class Execution:
 
 
 def execute(
-    claim: Claim, known: dict[str, type[Worker]], report: Callable[[float, str], None] | None = None,
-    around: Around | None = None,
+    claim: Claim, known: dict[str, type[Worker]], watch: Watch | None = None, chance: float = 0.0, *,
+    report: Callable[[float, str], None] | None = None, around: Around | None = None,
 ) -> Execution:  # fmt: skip
-    """Unpickle the job and run it here and now. `report`: where its progress goes; `around`: who makes the call, and sees it raise."""
+    """Unpickle the job and run it here and now. `watch`: who may stop it; `chance`: as in `settle`.
+
+    `report`: where its progress goes; `around`: who makes the call, and sees it raise.
+    """
+    if expired := _expired(claim):
+        return Execution(o.Expired(expired), Policy())
     try:
         kind, call = decode(claim.header, claim.body, known)
         worker = kind()
         policy = policy_of(worker)
         worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at, claim.terms.key or None, report)
+        limit = limit_of(worker, claim.header.timeout or 0.0)
     except CannotLoad as error:
-        return Execution(o.NotLoaded(_error(claim, error.reason, error.__cause__ or error, message=str(error))), Policy())
+        return Execution(o.NotLoaded(_error(claim, error.reason, error.__cause__ or error, "CannotLoad", str(error))), Policy())
     except BaseException as error:  # noqa: BLE001 (an __init__ or a backoff of the user's)
         message = f"its worker cannot be made: {type(error).__name__}: {message_of(error)}; deploy a mended one, then requeue the job"
-        return Execution(o.NotLoaded(_error(claim, "bad_worker", error, message=message)), Policy())
-    return Execution(_perform(claim, worker, call, around), policy, worker, seconds_of(worker.keep_result))
-
-
-def _perform(claim: Claim, worker: Worker, call: Call, around: Around | None) -> o.Outcome:
+        return Execution(o.NotLoaded(_error(claim, "bad_worker", error, "CannotLoad", message)), Policy())
+    watch = watch or Watch()
+    watch.begin(number_of(claim.token), limit, _retry_in(claim, policy, chance) if limit else 0.0)
     try:
-        perform = _layered(worker, lambda: _call(worker, call.args, call.kwargs))
+        outcome = _perform(claim, worker, call, watch, around)
+        if watch.cancelled and not isinstance(outcome, o.Returned):  # it would be retried, or kept, or run again
+            outcome = o.Cancelled()
+    finally:
+        watch.end()
+    return Execution(outcome, policy, worker, seconds_of(worker.keep_result))
+
+
+def _retry_in(claim: Claim, policy: Policy, chance: float) -> float:
+    """What the runner has to know if this process will not live to settle a job whose time is up; see `Limited`."""
+    verdict = verdicts.settle(o.TimedOut(ErrorInfo("", "", "")), claim.run, policy, chance)
+    return verdict.seconds if isinstance(verdict, verdicts.Retry) else -1.0
+
+
+def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch, around: Around | None) -> o.Outcome:
+    try:
+        perform = functools.partial(watch.call, _layered(worker, call, watch))
         result = around(perform) if around else perform()
+        process = external(result)
+        return _attend(claim, process, watch) if process else o.Returned(result)
     except Retry as steer:
         return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
     except Snooze as steer:
         return o.AskedSnooze(steer.seconds)
     except Reject as steer:
         return o.Rejected(_error(claim, "rejected", steer))
+    except JobTimeout as error:
+        return o.TimedOut(_error(claim, "timeout", error, "JobTimeout"))
     except BaseException as error:  # noqa: BLE001 (SystemExit and its kin end the job, not the process)
         return o.Raised(_error(claim, "error", error))
-    return o.Returned(result)
 
 
-def _call(worker: Worker, args: tuple[object, ...], kwargs: dict[str, object]) -> object:
-    result = worker.perform(*args, **kwargs)
-    return asyncio.run(result) if inspect.iscoroutine(result) else result
-
-
-def _layered(worker: Worker, innermost: Callable[[], object]) -> Callable[[], object]:
-    """Each middleware around those after it: the first of the list is outermost."""
-    call = innermost
+def _layered(worker: Worker, call: Call, watch: Watch) -> Callable[[], object]:
+    """`perform`, and each middleware around those after it: the first of the list is outermost."""
+    layered: Callable[[], object] = functools.partial(worker.perform, *call.args, **call.kwargs)
+    if worker.middleware:
+        layered = functools.partial(watch.call, layered)  # to its end if it is async, before the layers see what it returned
     for layer in reversed(worker.middleware):
-        call = functools.partial(layer, worker.job, call)
-    return call
+        layered = functools.partial(layer, worker.job, layered)
+    return layered
 
 
-def _error(claim: Claim, reason: str, error: BaseException, message: str | None = None) -> ErrorInfo:
+def _attend(claim: Claim, process: External, watch: Watch) -> o.Outcome:
+    ending = attend(process, watch)
+    said = f"process {ending.pid} {o.ending(ending.status)}"
+    if isinstance(ending.told, JobTimeout):
+        return o.TimedOut(_error(claim, "timeout", ending.told, "JobTimeout", f"{ending.told}; told to end, {said}"))
+    if ending.told or ending.status:
+        return o.Raised(_error(claim, "error", ExternalFailed(said, ending.status)))
+    return o.Returned()
+
+
+def _expired(claim: Claim) -> ErrorInfo | None:
+    """The error of a job that was not to be started as late as this. One that has begun once, or was requeued, is run."""
+    expires = claim.terms.expires
+    if not (claim.run.attempt == 1 and 0 < expires < claim.run.since):
+        return None
+    late = (claim.run.since - expires) / 1000
+    message = f"its turn came {late:g} s after the time by which it was to be started; requeue runs it all the same"
+    return ErrorInfo("expired", "Expired", message, attempt=1, when=claim.run.since, where=where())
+
+
+def _error(claim: Claim, reason: str, error: BaseException, kind: str | None = None, message: str | None = None) -> ErrorInfo:
     return ErrorInfo(
         reason=reason,
-        type="CannotLoad" if message else shorten(_type_name(error), 200),
+        type=kind or shorten(_type_name(error), 200),
         message=shorten(message_of(error) if message is None else message, MESSAGE_LIMIT),
         traceback=_traceback(error),
         attempt=claim.run.attempt,
@@ -110,8 +154,10 @@ def _type_name(error: BaseException) -> str:
 def _traceback(error: BaseException) -> str:
     """The traceback from `perform` on, without locals; the middle is left out where it is too long."""
     try:
-        tail = error.__traceback__.tb_next if error.__traceback__ else None
-        text = "".join(traceback.format_exception(type(error), error, tail or error.__traceback__))
+        shown = traceback.TracebackException(type(error), error, error.__traceback__)
+        # Not the call of perform, nor the handler that raised what stopped it: a reader wants to see where it was then.
+        shown.stack[:] = [frame for frame in shown.stack if frame.filename not in _OWN] or shown.stack
+        text = "".join(shown.format())
     except BaseException:  # noqa: BLE001 (formatting calls the user's __str__, __repr__, __notes__ …)
         return "(the traceback cannot be shown)"
     if len(text) <= TRACEBACK_LIMIT:

@@ -21,6 +21,7 @@ from exqueue.model.errors import ExqueueError
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker, check_together, path_of, spec_of
 from exqueue.runtime import logs
+from exqueue.runtime.board import Board, Cell
 from exqueue.runtime.host import die_with_parent, host_id, start_time
 from exqueue.runtime.messages import Line
 from exqueue.runtime.process import WorkerProcess
@@ -36,8 +37,10 @@ _QUIET: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class ForkServer:
     """Serves one runner over `line`. Single-threaded, so that its forks are clean."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, board: Board) -> None:
         self._line = line
+        self._board = board
+        self._cells: dict[int, Cell] = {}
         self._workers: dict[str, type[Worker]] = {}
         self._settings = Settings()
         self._runner: dict[str, Any] = {}
@@ -68,7 +71,7 @@ class ForkServer:
             logs.configure(message["verbose"])
             self._load(message["load"])
         elif "fork" in message:
-            self._fork(message["fork"], message["worker"], message["queue"])
+            self._fork(message["fork"], message["worker"], message["queue"], self._board.cell(message["cell"]))
 
     def _load(self, targets: list[str]) -> None:
         try:
@@ -82,7 +85,7 @@ class ForkServer:
             LOG.warning("importing the workers started %d threads; they do not exist in worker processes", threading.active_count() - 1)
         self._line.say({"specs": [asdict(spec_of(worker)) for worker in workers]})
 
-    def _fork(self, slot: str, worker: str, queue: str) -> None:
+    def _fork(self, slot: str, worker: str, queue: str, cell: Cell) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         # A SIGTERM between the fork and the worker process's own handler must wait, not be lost.
@@ -97,6 +100,7 @@ class ForkServer:
             if os.getpid() == me:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         if pid:
+            self._cells[pid] = cell
             self._line.say({"forked": slot, "pid": pid, "start": start_time(pid)})
             return
         code = 1
@@ -106,14 +110,14 @@ class ForkServer:
             signal.set_wakeup_fd(-1)
             os.close(self._ended)
             os.close(self._waker)
-            code = self._work(slot, worker, queue)
+            code = self._work(slot, worker, queue, cell)
         except BaseException:  # noqa: BLE001 (nothing may fall through into the server's loop)
             LOG.exception("worker process %s ends because of an error in exqueue", slot)
         finally:
             logs.flush()
             os._exit(code)
 
-    def _work(self, slot: str, worker: str, queue: str) -> int:
+    def _work(self, slot: str, worker: str, queue: str, cell: Cell) -> int:
         os.setpgid(0, 0)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -132,7 +136,7 @@ class ForkServer:
         channel = open_channel(settings.url, patience=1.0)
         limits = spec_of(self._workers[worker]).limits
         post = Post(slot, self._runner["runner"], queue, info.encode(), limits, settings.max_body)
-        return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers)).run()
+        return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:
         while True:
@@ -142,20 +146,26 @@ class ForkServer:
                 return
             if found is None:
                 return
-            # What its job has started goes with it. Before it is reaped: so long nobody else can have its pid.
-            with contextlib.suppress(OSError):
-                os.killpg(found.si_pid, signal.SIGKILL)
+            # What its job has started goes with it. Before it is reaped: so long nobody else can have its pid. And before
+            # the runner hears of it: the job may then run again at once.
+            cell = self._cells.pop(found.si_pid, None)
+            for target in (-found.si_pid, cell.attached if cell else 0):
+                with contextlib.suppress(OSError):
+                    if target:
+                        os.kill(target, signal.SIGKILL)
             pid, status = os.waitpid(found.si_pid, 0)
             self._line.say({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
 
 
 def main() -> None:
-    """`python -m exqueue.runtime.forkserver FD RUNNER`: started by the runner only."""
+    """`python -m exqueue.runtime.forkserver FD RUNNER BOARD`: started by the runner only."""
     die_with_parent(int(sys.argv[2]))
     for stream in (sys.stdout, sys.stderr):  # what a job prints is seen at once, also in a file, also before a kill -9
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
-    ForkServer(Line(socket.socket(fileno=int(sys.argv[1])))).serve()
+    board = Board(int(sys.argv[3]))
+    board.close()  # it stays mapped, and nothing that the workers start shall inherit it
+    ForkServer(Line(socket.socket(fileno=int(sys.argv[1]))), board).serve()
 
 
 if __name__ == "__main__":

@@ -66,13 +66,13 @@ Event = Loaded | Refused | Born | Unborn | Ended | Lost
 class Nursery:
     """One fork server. When it is lost, make a new one."""
 
-    def __init__(self, targets: list[str], settings: Settings, runner: dict[str, Any], *, verbose: bool) -> None:
+    def __init__(self, targets: list[str], settings: Settings, runner: dict[str, Any], board: int, *, verbose: bool) -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(True)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "exqueue.runtime.forkserver", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True,
+                [sys.executable, "-m", "exqueue.runtime.forkserver", str(theirs.fileno()), str(os.getpid()), str(board)],
+                pass_fds=[theirs.fileno(), board], stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self.line = Line(ours)
         # The end of the line is not enough: a process that user code forked while it was imported keeps it open.
@@ -84,9 +84,9 @@ class Nursery:
         """What to select on; nothing once it is closed."""
         return [] if self.line.closed else [self.line, self._handle]
 
-    def fork(self, slot: str, spec: WorkerSpec) -> None:
-        """Ask for a worker process. `Born` follows, unless the server is lost."""
-        self.line.say({"fork": slot, "worker": spec.name, "queue": spec.queue})
+    def fork(self, slot: str, spec: WorkerSpec, cell: int) -> None:
+        """Ask for a worker process, with this place on the board. `Born` follows, unless the server is lost."""
+        self.line.say({"fork": slot, "worker": spec.name, "queue": spec.queue, "cell": cell})
 
     def events(self) -> Iterator[Event]:
         """What has happened. Call it when one of `sources` is readable."""

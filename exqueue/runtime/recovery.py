@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from exqueue.model import outcome as o
 from exqueue.model import policy as verdicts
 from exqueue.model.ids import ID_LENGTH
 from exqueue.model.job import Claim, ErrorInfo, JobRecord
-from exqueue.model.policy import Policy
+from exqueue.model.policy import Constant, Policy
+from exqueue.model.steer import JobTimeout
 from exqueue.model.text import one_line
 from exqueue.model.worker import WorkerSpec
+from exqueue.runtime.board import Limited
 from exqueue.store.reads import Reader
 from exqueue.store.replies import Settled
 from exqueue.store.steps import Store
@@ -26,6 +28,7 @@ class Death:
     """How a process ended. `beat`: its runner's counter as seen for a whole lease, empty when the death is certain.
 
     `status`: as in `outcome.death`. `ours`: exqueue killed it on purpose, so its job is not to blame.
+    `overrun`: what it was running, if the time of that was up.
     """
 
     slot: str
@@ -34,6 +37,7 @@ class Death:
     status: int | None = None
     beat: str = ""
     ours: bool = False
+    overrun: Limited | None = None
 
 
 class Recovery:
@@ -48,16 +52,16 @@ class Recovery:
         """Recover one slot; False if its runner turned out to live. Raises StoreError: call again later."""
         for _ in range(100):
             started = self._started(queue, death.slot)
-            if started and death.ours:
-                self._release(started, death)
+            if started and (verdict := self._settling(queue, started, death)):
+                self._settle(started, death, verdict)
                 continue
             max_crashes = self._max_crashes.get(started.header.worker, Policy().max_crashes) if started else 0
-            verdict = self._judge(started, death, max_crashes) if started else None
+            crashed = self._judge(started, death, max_crashes) if started else None
             claim = (started.id, started.run.token) if started else ("", "")
-            answer = self._store.recover(queue, death.slot, death.runner, death.beat, claim, verdict)
+            answer = self._store.recover(queue, death.slot, death.runner, death.beat, claim, crashed)
             if answer != "changed":
-                if started and verdict and answer == "recovered":
-                    _tell(started, verdict, max_crashes)
+                if started and crashed and answer == "recovered":
+                    _tell(started, crashed, max_crashes)
                 return answer != "alive"
         return False
 
@@ -68,22 +72,56 @@ class Recovery:
                 return record
         return None
 
-    def _release(self, job: JobRecord, death: Death) -> None:
+    def _settling(self, queue: str, job: JobRecord, death: Death) -> verdicts.Settling | None:
+        """What becomes of a job whose process was killed on purpose or for its sake; None for a crash, which is recovered."""
+        policy = Policy()
+        outcome: o.Outcome
+        # Of a process that is only thought to be dead, nothing is settled: whether it is, the step recover finds out.
+        if not death.beat and self._reader.stops(queue).get(job.id) == job.run.token:
+            outcome = o.Cancelled()
+        elif death.overrun and job.run.token == f"{death.slot}/{death.overrun.number}":
+            message = f"{JobTimeout(death.overrun.seconds)}; the worker process {o.death(death.status)}"
+            outcome = o.TimedOut(_error(job, death, "timeout", "JobTimeout", message))
+            policy = Policy(job.run.failures + (death.overrun.retry >= 0), backoff=Constant(death.overrun.retry))
+        elif death.ours:
+            outcome = o.Interrupted()
+        else:
+            return None
+        verdict = verdicts.settle(outcome, job.run, policy, 0.0)
+        assert not isinstance(verdict, verdicts.Complete | verdicts.Recover)  # noqa: S101 (for mypy: what these lead to)
+        return verdict
+
+    def _settle(self, job: JobRecord, death: Death, verdict: verdicts.Settling) -> None:
         claim = Claim(job.id, job.queue, job.run.token, job.run, job.header, b"")
-        verdict = verdicts.settle(o.Interrupted(), job.run, Policy(), 0.0)
-        assert isinstance(verdict, verdicts.Release)  # noqa: S101 (for mypy: what an interruption leads to)
         if isinstance(self._store.apply(claim, death.slot, verdict), Settled):
-            LOG.info("%s: interrupted, back at the head of its queue, not counted", _name(job))
+            _tell_settled(job, verdict)
 
     @staticmethod
     def _judge(job: JobRecord, death: Death, max_crashes: int) -> verdicts.Fail | verdicts.Recover:
-        error = ErrorInfo(
-            reason="crashed", type="WorkerProcessDied", message=f"the worker process {o.death(death.status)}",
-            attempt=job.run.attempt, when=time.time_ns() // 1_000_000, where=death.where,
-        )  # fmt: skip
+        error = _error(job, death, "crashed", "WorkerProcessDied", f"the worker process {o.death(death.status)}")
         verdict = verdicts.settle(o.Crashed(error), job.run, Policy(max_crashes=max_crashes), 0.0)
         assert isinstance(verdict, verdicts.Fail | verdicts.Recover)  # noqa: S101 (for mypy: what a crash leads to)
         return verdict
+
+
+def _error(job: JobRecord, death: Death, reason: str, kind: str, message: str) -> ErrorInfo:
+    return ErrorInfo(reason, kind, message, attempt=job.run.attempt, when=time.time_ns() // 1_000_000, where=death.where)
+
+
+def _tell_settled(job: JobRecord, verdict: verdicts.Settling) -> None:
+    match verdict:
+        case verdicts.Release():
+            LOG.info("%s: interrupted, back at the head of its queue, not counted", _name(job))
+        case verdicts.Retry(seconds, error):
+            LOG.warning("%s: attempt %d %s, retry in %g s", _name(job), job.run.attempt, error.message, seconds)
+        case verdicts.Fail(error):
+            LOG.error("%s: failed for good (%s): %s", _name(job), error.reason, error.message)
+        case verdicts.Discard():
+            LOG.info("%s: cancelled while it ran; it did not stop, so it was killed; removed", _name(job))
+        case verdicts.Snooze():
+            pass
+        case _:
+            assert_never(verdict)
 
 
 def _tell(job: JobRecord, verdict: verdicts.Fail | verdicts.Recover, max_crashes: int) -> None:

@@ -17,8 +17,10 @@ from typing import Final
 
 from exqueue.model.errors import StoreError
 from exqueue.model.settings import Settings
+from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
 from exqueue.runtime.crew import Child
+from exqueue.runtime.enforce import Enforcer
 from exqueue.runtime.host import host_id, start_time
 from exqueue.runtime.nursery import Nursery
 from exqueue.runtime.recovery import Recovery
@@ -74,7 +76,9 @@ class Runner:
             StoreError: Redis cannot be used at the start. Later on it may come and go.
         """
         with StopSignals() as signals:
-            self._staff = Staff(self._new_nursery, self._me.runner, self._options.processes)
+            self._board = Board.create()
+            self._staff = Staff(self._new_nursery, self._me.runner, self._options.processes, self._board)
+            self._enforcer = Enforcer(self._staff, self._board, self._settings.kill_after)
             try:
                 while not self._staff.loaded and not signals.count:
                     self._listen(signals, 60.0)
@@ -84,6 +88,7 @@ class Runner:
                 self._sign_off()
             finally:
                 self._staff.close()
+                self._board.close()
                 self._channel.close()
 
     def _begin(self) -> None:
@@ -101,6 +106,7 @@ class Runner:
     def _turn(self, signals: StopSignals) -> None:
         now = time.monotonic()
         self._fence(now)
+        self._enforcer.look(now)  # needs no Redis
         try:
             self._look_after(now)
         except StoreError as error:
@@ -132,6 +138,7 @@ class Runner:
         if now >= self._next_promote:
             due = self._caretaker.promote()
             self._next_promote = now + min(PROMOTE_EVERY, PROMOTE_EVERY if due is None else due)
+            self._enforcer.stop(self._caretaker.stops(), now)
             self._idle = self._options.burst and self._caretaker.idle()
 
     def _beat(self, now: float) -> None:
@@ -198,4 +205,4 @@ class Runner:
 
     def _new_nursery(self) -> Nursery:
         runner = {"runner": self._me.runner, "runner_pid": self._me.pid, "runner_start": self._me.start}
-        return Nursery(list(self._options.targets), self._settings, runner, verbose=self._options.verbose)
+        return Nursery(list(self._options.targets), self._settings, runner, self._board.fd, verbose=self._options.verbose)

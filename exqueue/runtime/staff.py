@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from exqueue.model.errors import ConfigError
 from exqueue.model.worker import WorkerSpec
+from exqueue.runtime.board import Board
 from exqueue.runtime.crew import Child, Crew
 from exqueue.runtime.host import kill_and_wait, send_signal
 from exqueue.runtime.nursery import Born, Ended, Event, Loaded, Lost, Nursery, Refused, Unborn
@@ -26,8 +27,9 @@ RELOAD_AGAIN: Final = 3.0
 class Staff:
     """Knows processes, not Redis. `dead`: those whose slots are still to be recovered, in the order they died."""
 
-    def __init__(self, start: Callable[[], Nursery], runner: str, processes: dict[str, int]) -> None:
+    def __init__(self, start: Callable[[], Nursery], runner: str, processes: dict[str, int], board: Board) -> None:
         self._start = start
+        self._board = board
         self._runner = runner
         self._processes = processes
         self._nursery = start()
@@ -48,11 +50,16 @@ class Staff:
         """The slots this runner answers for: of the living, and of the dead that are not recovered yet."""
         return {*self.crew.children, *(child.slot for child, _ in self.dead)}
 
+    def living(self) -> list[Child]:
+        """Those that are born and were not killed."""
+        return [child for child in self.crew.children.values() if child.pid and not child.killed]
+
     def fill(self, now: float) -> None:
         """Fork what is missing, as far as the pauses after crashes allow."""
         if self._able and not self._stopping:
             for child in self.crew.missing(now):
-                self._nursery.fork(child.slot, child.spec)
+                self._board.cell(child.cell).clear()
+                self._nursery.fork(child.slot, child.spec, child.cell)
 
     def next_due(self, now: float) -> float | None:
         """Seconds until `fill` or `revive` has something to do; None if nothing is planned."""
@@ -74,14 +81,14 @@ class Staff:
         """Ask all processes to end after the job they run; fork no more."""
         self._stopping = True
         for child in self.crew.children.values():
-            self._signal(child, signal.SIGTERM)
+            self.signal(child, signal.SIGTERM)
 
     def kill(self, slots: list[str] | None = None) -> None:
         """Kill these processes, or all, on purpose: their jobs go back uncounted."""
         for child in list(self.crew.children.values()):
             if slots is None or child.slot in slots:
                 child.killed = True
-                self._signal(child, signal.SIGKILL)
+                self.signal(child, signal.SIGKILL)
 
     def close(self) -> None:
         """Kill what is left, end the fork server."""
@@ -117,7 +124,7 @@ class Staff:
         if child := self.crew.children.get(slot):
             child.pid, child.start = pid, start
             if child.killed or self._stopping:  # it was on its way when the others were told
-                self._signal(child, signal.SIGKILL if child.killed else signal.SIGTERM)
+                self.signal(child, signal.SIGKILL if child.killed else signal.SIGTERM)
 
     def _on_lost(self, now: float) -> None:
         self._able = False
@@ -136,12 +143,15 @@ class Staff:
         orderly = child.killed or status in (ORDERLY, FENCED)
         self.crew.ended(child, orderly=orderly, now=now)
         where = f"{socket.gethostname()}:{child.pid}"
-        self.dead.append((child, Death(child.slot, self._runner, where, status, ours=orderly)))
+        limited = self._board.cell(child.cell).limited()
+        overrun = limited if limited and now >= limited.deadline else None
+        self.dead.append((child, Death(child.slot, self._runner, where, status, ours=orderly, overrun=overrun)))
         if not orderly:
             LOG.warning("worker process %d of %s ended with status %s", child.pid, child.spec.name, status)
 
     @staticmethod
-    def _signal(child: Child, number: signal.Signals) -> None:
+    def signal(child: Child, number: signal.Signals) -> None:
+        """Send a signal to a process, if it is born."""
         if child.pid:
             send_signal(child.pid, child.start, number)
 

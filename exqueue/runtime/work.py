@@ -22,6 +22,7 @@ from exqueue.model.worker import Worker
 from exqueue.runtime import callbacks, logs
 from exqueue.runtime.delivery import deliver
 from exqueue.runtime.execute import Execution, execute
+from exqueue.runtime.watch import Watch
 from exqueue.store.reads import Reader
 from exqueue.store.replies import Settled, Stale
 from exqueue.store.steps import Store
@@ -47,24 +48,25 @@ class Post:
 
 
 class Work:
-    """One job at a time on one slot. `_stopping`: whether no other job shall be claimed with the settlement of this one."""
+    """One job at a time on one slot. `watch`: who may stop it, and whether no other job shall be claimed after it."""
 
-    def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]]) -> None:
+    def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]], watch: Watch | None = None) -> None:
         self._store = store
         self._reader = Reader(store.channel, store.namespace)
         self._post = post
         self._known = known
-        self._stopping = False
+        self._watch = watch or Watch()
         self._claims = 0
         self._pid = os.getpid()
 
     def _work(self, claim: Claim) -> Claim | None:
         # Killed from here until the settlement is written: the job stays in our list and is recovered from there.
-        done = self._execute(claim)
-        return self._settle(claim, done, verdicts.settle(done.outcome, claim.run, done.policy, random.random()))  # noqa: S311 (jitter)
+        chance = random.random()  # noqa: S311 (jitter)
+        done = self._execute(claim, chance)
+        return self._settle(claim, done, verdicts.settle(done.outcome, claim.run, done.policy, chance))
 
-    def _execute(self, claim: Claim) -> Execution:
-        done = execute(claim, self._known, functools.partial(self._report, claim))
+    def _execute(self, claim: Claim, chance: float) -> Execution:
+        done = execute(claim, self._known, self._watch, chance, report=functools.partial(self._report, claim))
         self._end_if_forked()
         return done
 
@@ -78,7 +80,7 @@ class Work:
 
     def _complete(self, claim: Claim, done: Execution) -> Claim | None:
         post, worker = self._post, done.worker
-        token = "" if self._stopping or callbacks.wants_success(worker) else self._token()
+        token = "" if self._watch.stopping or callbacks.wants_success(worker) else self._token()
         keep_ms, result = self._kept(claim, done)
         reply = self._insist(
             "settle a job", lambda: self._store.complete(claim, post.slot, token, post.limits, keep_ms=keep_ms, result=result)
@@ -87,11 +89,13 @@ class Work:
             self._tell_stale(claim)
             return None
         if claim.terms.chained:
-            self._insist("enqueue what follows a job", lambda: deliver(self._store, self._reader, claim.queue), lambda: self._stopping)
+            self._insist(
+                "enqueue what follows a job", lambda: deliver(self._store, self._reader, claim.queue), lambda: self._watch.stopping
+            )
         if worker is not None and callbacks.wants_success(worker) and isinstance(done.outcome, outcomes.Returned):
             callbacks.after_success(worker, done.outcome.result)
             self._end_if_forked()
-        if isinstance(reply, Claim) and self._stopping:  # the signal came while the next job was on its way
+        if isinstance(reply, Claim) and self._watch.stopping:  # the signal came while the next job was on its way
             self._insist("put back a job", lambda: self._store.apply(reply, post.slot, verdicts.Release()))
             return None
         return reply if isinstance(reply, Claim) else None
@@ -111,10 +115,7 @@ class Work:
         except StoreError as error:
             LOG.warning("%s: its progress could not be told: %s", describe(claim), error)
 
-    def _tell(
-        self, claim: Claim, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release,
-        settled: Settled | Stale, done: Execution,
-    ) -> None:  # fmt: skip
+    def _tell(self, claim: Claim, verdict: verdicts.Settling, settled: Settled | Stale, done: Execution) -> None:
         if isinstance(settled, Stale):
             self._tell_stale(claim)
             return
@@ -129,6 +130,8 @@ class Work:
                 LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, said(error), error.traceback)
             case verdicts.Release():
                 LOG.info("%s: put back", name)
+            case verdicts.Discard():
+                LOG.info("%s: cancelled while it ran, and removed", name)
             case _:
                 assert_never(verdict)
         callbacks.after_trouble(done.worker, verdict)

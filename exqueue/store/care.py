@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 
 from exqueue.model import policy as verdicts
 from exqueue.model.chain import NewJob
+from exqueue.model.lifecycle import Place
 from exqueue.store.base import BATCH, Steps
 from exqueue.store.replies import raw_id
-
-Recovered = verdicts.Fail | verdicts.Recover
 
 
 class CareSteps(Steps):
@@ -28,13 +27,18 @@ class CareSteps(Steps):
         """Take a runner off the list of those that beat."""
         self._run("depart", queue, runner=runner, beat=beat)
 
-    def recover(self, queue: str, slot: str, runner: str, beat: str, started: tuple[str, str], verdict: Recovered | None) -> str:
+    def recover(
+        self, queue: str, slot: str, runner: str, beat: str, started: tuple[str, str], verdict: verdicts.Fail | verdicts.Recover | None
+    ) -> str:
         """Take back what a dead process holds. `started`: id and token of the start that was cut off, empty if none.
 
         `beat`: see recover.lua. Returns `recovered`, `gone`, `alive`, or `changed` (look again, then repeat).
         """
-        who: dict[str, Any] = {"slot": slot, "runner": runner, "beat": beat, "id": raw_id(started[0]), "token": started[1]}
-        reply = self._run("recover", queue, **who, **_outcome(verdict))
+        to = Place.FAILED if isinstance(verdict, verdicts.Fail) else Place.PENDING
+        reply = self._run(
+            "recover", queue, slot=slot, runner=runner, beat=beat, id=raw_id(started[0]), token=started[1], to=to.value,
+            error=verdict.error.encode() if verdict else b"",
+        )  # fmt: skip
         return str(reply[0].decode())
 
     def bury(self, queue: str, slot: str, age_ms: int) -> bool:
@@ -66,19 +70,3 @@ class CareSteps(Steps):
     def deliver(self, queue: str, job_id: str) -> None:
         """Strike off what was to follow a job, once it is enqueued."""
         self._run("deliver", queue, id=raw_id(job_id))
-
-    def unstop(self, queue: str, job_id: str, token: str) -> None:
-        """Strike off a request to stop a start that is over."""
-        self._run("unstop", queue, id=raw_id(job_id), token=token)
-
-
-def _outcome(verdict: Recovered | None) -> dict[str, Any]:
-    match verdict:
-        case None:
-            return {"to": "pending", "delay_ms": 0, "spent": "nothing", "error": b""}
-        case verdicts.Recover(error):
-            return {"to": "pending", "delay_ms": 0, "spent": "crash", "error": error.encode()}
-        case verdicts.Fail(error):
-            return {"to": "failed", "delay_ms": 0, "spent": "crash", "error": error.encode()}
-        case _:
-            assert_never(verdict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from exqueue.model.job import Run
 from exqueue.model.schedule import Recorded
 from exqueue.store.channel import Channel
 from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
@@ -55,9 +56,16 @@ class CareReader:
         return {text_id(job_id): chain for job_id, chain in pairs(found)}
 
     def stops(self, queue: str) -> dict[str, str]:
-        """The starts that a person wants to be stopped: id -> token."""
-        found = pairs(self.channel.ask([("HGETALL", self._keys(queue)["stops"])])[0])
-        return {text_id(job_id): token.decode("utf-8", "replace") for job_id, token in found}
+        """The jobs that run and shall be stopped: id -> the token of the start that is meant."""
+        keys = self._keys(queue)
+        noted = pairs(self.channel.ask([("HGETALL", keys["stops"])])[0])
+        if not noted:
+            return {}
+        runs = self.channel.ask([("HMGET", keys["runs"], *(job_id for job_id, _ in noted))])[0]
+        found = [
+            (text_id(job_id), token.decode("utf-8", "replace"), Run.decode(run)) for (job_id, token), run in zip(noted, runs, strict=True)
+        ]
+        return {job_id: token for job_id, token, run in found if run.token and run.token == token}
 
     def schedules(self, queue: str) -> tuple[int, dict[str, Recorded]]:
         """The clock of Redis, ms since 1970, and what is recorded of the schedules of a queue, by worker; one request."""

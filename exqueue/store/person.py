@@ -27,7 +27,7 @@ class PersonSteps(Steps):
         return self._each("cancel", queue, ids)
 
     def stop(self, queue: str, ids: Sequence[str]) -> int:
-        """Ask that running jobs be stopped and discarded; how many of them run."""
+        """Ask that jobs be stopped that run; how many of them do. They go on until their runners have seen it."""
         return self._each("stop", queue, ids, asked=False)
 
     def pause(self, queue: str) -> bool:

@@ -77,9 +77,7 @@ class Store(PersonSteps, CareSteps):
             return Stale()
         return Settled() if reply[0] == b"completed" else read_next(claim.queue, reply)
 
-    def apply(
-        self, claim: Claim, slot: str, verdict: verdicts.Retry | verdicts.Snooze | verdicts.Fail | verdicts.Release
-    ) -> Settled | Stale:
+    def apply(self, claim: Claim, slot: str, verdict: verdicts.Settling) -> Settled | Stale:
         """Settle a job that has not succeeded."""
         who: dict[str, Any] = {"slot": slot, "id": raw_id(claim.id), "token": claim.token}
         match verdict:
@@ -91,6 +89,8 @@ class Store(PersonSteps, CareSteps):
                 reply = self._run("fail", claim.queue, **who, spent=int(spent), error=error.encode())
             case verdicts.Release():
                 reply = self._run("release", claim.queue, **who)
+            case verdicts.Discard():
+                reply = self._run("discard", claim.queue, **who)
             case _:
                 assert_never(verdict)
         return Stale() if reply[0] == b"stale" else Settled()
@@ -99,6 +99,10 @@ class Store(PersonSteps, CareSteps):
         """Note how far a running job has come."""
         reply = self._run("report", claim.queue, id=raw_id(claim.id), token=claim.token, note=note.encode())
         return Stale() if reply[0] == b"stale" else Settled()
+
+
+def _chunks(ids: Sequence[str]) -> list[tuple[str | bytes, ...]]:
+    return [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
 
 
 def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:

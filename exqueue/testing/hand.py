@@ -57,7 +57,7 @@ class Hand(Work):
 
     def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]], numbers: Iterator[int]) -> None:
         super().__init__(store, post, known)
-        self._stopping = True  # so that no other job is claimed together with a settlement
+        self._watch.stopping = True  # so that no other job is claimed together with a settlement
         self._numbers = numbers
         self.raised: BaseException | None = None
 
@@ -66,7 +66,7 @@ class Hand(Work):
         claim = self._claim()
         if not isinstance(claim, Claim):
             return claim
-        done = self._execute(claim)
+        done = self._execute(claim, 0.0)
         verdict = verdicts.settle(done.outcome, claim.run, done.policy, 0.0)
         self._settle(claim, done, verdict)
         found = self._reader.find(claim.queue, claim.id)
@@ -84,12 +84,13 @@ class Hand(Work):
             raise AssertionError(f"slot {post.slot} of {post.queue} was closed by this test, so no job can be run on it")
         return found
 
-    def _execute(self, claim: Claim) -> Execution:
-        done = execute(claim, self._known, functools.partial(self._report, claim), self._watch)
+    def _execute(self, claim: Claim, chance: float) -> Execution:
+        report = functools.partial(self._report, claim)
+        done = execute(claim, self._known, self._watch, chance, report=report, around=self._see)
         self._end_if_forked()
         return done
 
-    def _watch(self, perform: Callable[[], object]) -> object:
+    def _see(self, perform: Callable[[], object]) -> object:
         try:
             return _outside_of_loops(perform)
         except BaseException as error:

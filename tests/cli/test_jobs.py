@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.model.lifecycle import Place
 from tests.cli.conftest import Command
 from tests.cli.kit import Hands, oops, places
 
@@ -104,7 +105,7 @@ def test_an_error_without_a_traceback_is_shown_by_its_message(exq: Command, hand
      ("show", "p", 2, "2 jobs begin with 'p'; give more of the id"),
      ("cancel", "zz", 1, "no job 'zz': it has succeeded, was deleted, or never existed"),
      ("cancel", "p", 2, "2 jobs begin with 'p'; give more of the id"),
-     ("cancel", "r1", 1, "cannot cancel job r1: it is processing; only jobs that have not begun can be cancelled"),
+     ("cancel", "r1", 1, "cannot cancel job r1: it is processing; --running stops it"),
      ("cancel", "f1", 1, "cannot cancel job f1: it is failed; only jobs that have not begun can be cancelled")],
 )  # fmt: skip
 def test_a_wrong_id_changes_nothing(exq: Command, app: Exqueue, shop: Hands, command: str, job: str, code: int, said: str) -> None:
@@ -126,6 +127,15 @@ def test_a_selector_says_what_is_cancelled(exq: Command, app: Exqueue, shop: Han
 
 def test_a_limit_holds_for_all_that_is_cancelled(exq: Command, shop: Hands) -> None:
     assert exq("jobs", "cancel", "--queue", "Add", "--limit", "2", "--yes", "--json").json == {"cancelled": 2}
+
+
+def test_those_that_run_are_asked_to_stop_and_go_on_until_their_runner_has_seen_it(exq: Command, app: Exqueue, shop: Hands) -> None:
+    assert exq("jobs", "cancel", "--running", "p1", "r1").whole == (0, "cancelled 1 job(s)\nasked to stop 1 job(s)\n", "")
+    assert (list(app.reader.stops("Add")), app.job("r1").state()) == (["r1"], Place.PROCESSING)
+
+
+def test_what_was_asked_to_stop_as_json(exq: Command, shop: Hands) -> None:
+    assert exq("jobs", "cancel", "--running", "--all", "--yes", "--json").json == {"cancelled": 5, "asked_to_stop": 1}
 
 
 def test_what_was_cancelled_as_json(exq: Command, shop: Hands) -> None:

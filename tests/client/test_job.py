@@ -50,9 +50,9 @@ def test_a_job_that_has_not_begun_is_gone_when_it_is_cancelled(app: Exqueue, del
         ("pending", "delete", "it is pending; it will run by itself; cancel removes it"),
         ("delayed", "requeue", "it is delayed; it will run by itself when it is due; cancel removes it"),
         ("delayed", "delete", "it is delayed; it will run by itself when it is due; cancel removes it"),
-        ("processing", "requeue", "it is processing; wait until it has ended"),
-        ("processing", "delete", "it is processing; wait until it has ended"),
-        ("processing", "cancel", "it is processing; wait until it has ended"),
+        ("processing", "requeue", "it is processing; wait until it has ended, or stop it with cancel(running=True)"),
+        ("processing", "delete", "it is processing; wait until it has ended, or stop it with cancel(running=True)"),
+        ("processing", "cancel", "it is processing; wait until it has ended, or stop it with cancel(running=True)"),
         ("failed", "cancel", "it is failed; requeue runs it again, delete removes it"),
         ("none", "requeue", "it is gone; it has succeeded or was deleted"),
         ("none", "delete", "it is gone; it has succeeded or was deleted"),
@@ -78,6 +78,30 @@ def test_a_job_tells_its_errors_oldest_first(app: Exqueue, fails: Fails) -> None
     job.requeue()
     fails(message="second")
     assert [(error.attempt, error.message) for error in job.errors] == [(1, "first"), (2, "second")]
+
+
+@on_servers
+@pytest.mark.parametrize("delay", [0, 60])
+def test_a_job_that_has_not_begun_is_gone_also_if_it_might_have_been_stopped(app: Exqueue, delay: float) -> None:
+    job = app.enqueue(Add.options(delay=delay), 1)
+    job.cancel(running=True)
+    assert (job.state(), app.reader.stops(job.queue)) == (Place.NONE, {})
+
+
+@on_servers
+def test_a_job_that_runs_is_asked_to_stop_and_runs_on(app: Exqueue, starts: Starts) -> None:
+    job = app.enqueue(Add, 1)
+    token = starts(job).token
+    job.cancel(running=True)
+    assert (job.state(), app.reader.stops(job.queue)) == (Place.PROCESSING, {job.id: token})
+
+
+@on_servers
+def test_a_failed_job_can_be_neither_cancelled_nor_stopped(app: Exqueue, fails: Fails) -> None:
+    job = app.enqueue(Add, 1)
+    fails()
+    with pytest.raises(NotPossible, match="it is failed; requeue runs it again, delete removes it"):
+        job.cancel(running=True)
 
 
 @on_servers

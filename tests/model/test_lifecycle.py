@@ -28,5 +28,5 @@ def test_nothing_but_a_claim_starts_a_job() -> None:
 def test_the_diagram_shows_each_move_once_with_its_steps() -> None:
     head, *rows = mermaid().splitlines()
     assert (head, len(rows)) == ("stateDiagram-v2", len(MOVES))
-    assert "  processing --> delayed : retry · snooze · recover" in rows
+    assert "  processing --> delayed : retry · snooze" in rows
     assert "  [*] --> waiting : enqueue · fire" in rows

@@ -16,6 +16,7 @@ from exqueue.model.outcome import Outcome, death
 from exqueue.model.policy import (
     DEFAULT_DELAY,
     Complete,
+    Discard,
     Fail,
     Policy,
     Recover,
@@ -55,6 +56,12 @@ NO_RETRIES = Policy(max_retries=0, max_crashes=1, backoff=constant(10))
         (o.AskedSnooze(5), LAST, NO_RETRIES, Snooze(5)),
         (o.Rejected(E), NEW, POLICY, Fail(E)),
         (o.NotLoaded(E), NEW, POLICY, Fail(E, spent=False)),
+        (o.TimedOut(E), NEW, POLICY, Retry(10, E)),
+        (o.TimedOut(E), LAST_CRASH, POLICY, Retry(10, E)),
+        (o.TimedOut(E), LAST, POLICY, Fail(E)),
+        (o.Expired(E), NEW, POLICY, Fail(E)),
+        (o.Cancelled(), NEW, POLICY, Discard()),
+        (o.Cancelled(), LAST, NO_RETRIES, Discard()),
         (o.Crashed(E), NEW, POLICY, Recover(E)),
         (o.Crashed(E), Run(2, 0, 1), POLICY, Recover(E)),
         (o.Crashed(E), LAST_CRASH, POLICY, Fail(E)),
@@ -144,14 +151,18 @@ def test_a_policy_is_what_the_worker_says() -> None:
     assert (policy.max_retries, policy.max_crashes) == (7, 4)
 
 
+def _leaves(_: int) -> float:
+    raise SystemExit(1)
+
+
 def _raises(_: int) -> float:
     raise RuntimeError("no")
 
 
 @pytest.mark.parametrize(
     "backoff",
-    [_raises, lambda n: None, lambda n: "soon", lambda n: -1, lambda n: math.nan, lambda n: math.inf, lambda n: timedelta(-1), lambda: 1,
-     lambda n: 1j, lambda n: 10**400],
+    [_raises, _leaves, lambda n: None, lambda n: "soon", lambda n: -1, lambda n: math.nan, lambda n: math.inf, lambda n: timedelta(-1),
+     lambda: 1, lambda n: 1j, lambda n: 10**400],
 )  # fmt: skip
 def test_a_backoff_that_fails_or_makes_no_sense_is_thirty_seconds(backoff: Callable[[int], Any]) -> None:
     assert Policy(backoff=backoff).delay(1, 0.5) == DEFAULT_DELAY

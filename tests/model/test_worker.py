@@ -23,6 +23,7 @@ from exqueue.model.worker import (
     check_arguments,
     check_worker,
     is_importable,
+    limit_of,
     path_of,
     queue_of,
     spec_of,
@@ -46,8 +47,8 @@ def test_a_worker_is_itself() -> None:
 
 
 def test_the_defaults_are_those_of_the_docs() -> None:
-    defaults = (Worker.processes, Worker.max_retries, Worker.max_crashes, Worker.backoff, Worker.schedule)
-    assert defaults == (1, 5, 3, constant(30), None)
+    defaults = (Worker.processes, Worker.max_retries, Worker.max_crashes, Worker.backoff, Worker.schedule, Worker.timeout)
+    assert defaults == (1, 5, 3, constant(30), None, None)
 
 
 def test_a_runner_knows_of_a_worker_without_importing_it() -> None:
@@ -101,11 +102,32 @@ def test_a_worker_without_perform_is_refused(worker: type[Worker]) -> None:
         *[("processes", value, "it takes a whole number from 0") for value in (-1, 1.0, True, None, "2")],
         *[("max_retries", value, "it takes a whole number from 0") for value in (-1, 1.5, False, None, "5")],
         *[("max_crashes", value, "it takes a whole number from 1") for value in (0, -1, 2.0, True, None)],
+        *[
+            ("timeout", value, "it takes seconds above 0, a timedelta, or None for no limit")
+            for value in (0, -1, True, "5", float("nan"), float("inf"), timedelta(0), 1e10)
+        ],
         *[("backoff", value, "use constant(30), exponential() or a function") for value in (30, None, timedelta(1), "30")],
     ],
 )
 def test_an_option_of_the_wrong_kind_is_named(option: str, value: object, takes: str) -> None:
     assert refused(with_options(**{option: value})) == f"Sync.{option} is {value!r}; {takes}"
+
+
+@pytest.mark.parametrize(
+    ("timeout", "own", "limit"),
+    [
+        (None, 0.0, 0.0), (5, 0.0, 5.0), (timedelta(minutes=1), 0.0, 60.0), (5, 0.5, 0.5), (None, 7.0, 7.0),
+        (5, float("nan"), 5.0), (5, -1.0, 5.0), (5, 1e300, 5.0), ("5", 0.0, 0.0), (float("inf"), 0.0, 0.0),
+    ],
+)  # fmt: skip
+def test_the_limit_of_a_job_is_its_own_else_that_of_its_worker_and_nonsense_is_none(timeout: object, own: float, limit: float) -> None:
+    assert limit_of(with_options(timeout=timeout)(), own) == limit
+
+
+@pytest.mark.parametrize("timeout", [None, 0.001, 1, timedelta(hours=2), 1e9])
+def test_a_time_limit_is_seconds_or_a_timedelta(timeout: object) -> None:
+    worker = with_options(timeout=timeout)
+    assert check_worker(worker) is worker
 
 
 @pytest.mark.parametrize("option", RESERVED)

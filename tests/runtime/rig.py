@@ -86,9 +86,9 @@ class Rig:
         self.runners.append(process)
         return process
 
-    def burst(self, *words: str) -> int:
+    def burst(self, *words: str, **environment: str) -> int:
         """Run everything that there is to run; the exit code."""
-        return self.start("--burst", *words).wait(60)
+        return self.start("--burst", *words, **environment).wait(60)
 
     @property
     def said(self) -> list[str]:

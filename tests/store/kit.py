@@ -10,14 +10,14 @@ from exqueue.app import Exqueue
 from exqueue.model.chain import NewJob
 from exqueue.model.job import Claim, ErrorInfo, Header, JobRecord, Terms
 from exqueue.model.lifecycle import Place
-from exqueue.model.policy import Fail, Recover, Release, Retry, Snooze
+from exqueue.model.policy import Discard, Fail, Recover, Release, Retry, Settling, Snooze
 from exqueue.store.replies import Settled, Stale
 
 HEADER = Header(worker="app:Add", at=1, args="1, b=2", by="reference", python="3.11", cloudpickle="3", size=4)
 BODY = b"\x01\x80\xff\x00"
 ERROR = ErrorInfo("error", "ValueError", "no", "Traceback", 1, 2, "here")
 CRASH = ErrorInfo("crashed", "", "was killed by SIGKILL", "", 1, 2, "here")
-RETRY, SNOOZE, FAIL, UNSPENT, RELEASE = Retry(60, ERROR), Snooze(60), Fail(ERROR), Fail(ERROR, spent=False), Release()
+RETRY, SNOOZE, FAIL, UNSPENT, RELEASE, DISCARD = Retry(60, ERROR), Snooze(60), Fail(ERROR), Fail(ERROR, spent=False), Release(), Discard()
 
 READS = {
     "string": ("GET",),
@@ -61,7 +61,7 @@ class Bench:
         self.open(slot)
         return self.take(slot)
 
-    def apply(self, claim: Claim, verdict: Retry | Snooze | Fail | Release, slot: str = "s") -> Settled | Stale:
+    def apply(self, claim: Claim, verdict: Settling, slot: str = "s") -> Settled | Stale:
         """Settle a claim that has not succeeded."""
         return self.store.apply(claim, slot, verdict)
 

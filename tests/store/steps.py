@@ -7,7 +7,7 @@ from collections.abc import Callable
 from exqueue.model.chain import NewJob
 from exqueue.model.job import Progress
 from exqueue.model.policy import Fail, Recover
-from tests.store.kit import BODY, CRASH, FAIL, HEADER, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
+from tests.store.kit import BODY, CRASH, DISCARD, FAIL, HEADER, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
 Act = Callable[[], object]
 
@@ -119,6 +119,13 @@ def _release(bench: Bench) -> Act:
     return lambda: bench.apply(claim, RELEASE)
 
 
+def _stop(bench: Bench) -> Act:
+    bench.start("a", "b", "c")
+    bench.open("t")
+    bench.take("t")
+    return lambda: bench.store.stop("q", ["b", "c", "a"])
+
+
 def _recover(bench: Bench) -> Act:
     claim = bench.start("a", "b", "c")
     bench.move("s")
@@ -178,7 +185,7 @@ def _discard(bench: Bench) -> Act:
     bench.put("b", key="k")
     bench.open("s")
     claim = bench.take()
-    return lambda: bench.store._run("discard", "q", slot="s", id="a", token=claim.token)
+    return lambda: bench.apply(claim, DISCARD)
 
 
 def _enqueue_keyed(bench: Bench) -> Act:
@@ -246,17 +253,6 @@ def _report(bench: Bench) -> Act:
     return lambda: bench.store.report(claim, Progress(0.5, "half", 1))
 
 
-def _stop(bench: Bench) -> Act:
-    bench.start("a", "b")
-    return lambda: bench.store.stop("q", ["b", "a"])
-
-
-def _unstop(bench: Bench) -> Act:
-    claim = bench.start("a", "b")
-    bench.store.stop("q", ["a"])
-    return lambda: bench.store.unstop("q", "a", claim.token)
-
-
 def _register(bench: Bench) -> Act:
     bench.put("a")
     return lambda: bench.store.register("q", "s", "{}", "r")
@@ -302,7 +298,6 @@ REPEATABLE: dict[str, Callable[[Bench], Act]] = {
     "deliver": _deliver,
     "report": _report,
     "stop": _stop,
-    "unstop": _unstop,
     "register": _register,
     "bury": _bury,
     "depart": _depart,

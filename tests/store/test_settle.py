@@ -1,4 +1,4 @@
-"""complete, retry, snooze, fail, release: by whoever holds the job, and by nobody else."""
+"""complete, retry, snooze, fail, release, discard: by whoever holds the job, and by nobody else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Recover, Retry, Snooze
 from exqueue.store.replies import Empty, Settled, Stale
 from tests.conftest import on_servers
-from tests.store.kit import CRASH, ERROR, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
+from tests.store.kit import CRASH, DISCARD, ERROR, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
 SETTLE: dict[str, Callable[[Bench, Claim], object]] = {
     "complete": lambda bench, claim: bench.complete(claim),
@@ -22,6 +22,7 @@ SETTLE: dict[str, Callable[[Bench, Claim], object]] = {
     "fail": lambda bench, claim: bench.apply(claim, FAIL),
     "fail unspent": lambda bench, claim: bench.apply(claim, UNSPENT),
     "release": lambda bench, claim: bench.apply(claim, RELEASE),
+    "discard": lambda bench, claim: bench.apply(claim, DISCARD),
 }
 each_way = pytest.mark.parametrize("settle", SETTLE.values(), ids=SETTLE.keys())
 
@@ -48,6 +49,16 @@ def test_completing_can_claim_the_next_in_the_same_step(bench: Bench) -> None:
 def test_completing_the_last_job_finds_nothing_to_claim(bench: Bench) -> None:
     assert bench.complete(bench.start("a"), "s/2") == Empty()
     assert bench.counts() == {"enqueued": 1, "completed": 1}
+
+
+@on_servers
+def test_a_discarded_job_is_gone_and_counted_as_deleted(bench: Bench) -> None:
+    assert bench.apply(bench.start("a"), DISCARD) == Settled()
+    left = bench.snapshot()
+    assert (left["recent"], left["settled"], sorted(left)) == (
+        [b"a"], {b"s": b"s/1"}, ["beats", "counters", "recent", "settled", "slots"],
+    )  # fmt: skip
+    assert bench.counts() == {"enqueued": 1, "deleted": 1}
 
 
 @on_servers

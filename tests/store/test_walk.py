@@ -9,13 +9,13 @@ import pytest
 
 from exqueue.model.job import Claim
 from exqueue.model.lifecycle import Place
-from exqueue.model.policy import Fail, Recover, Release, Retry, Snooze
+from exqueue.model.policy import Fail, Recover, Settling
 from exqueue.store.invariants import broken
 from exqueue.store.replies import Settled
 from tests.conftest import on_servers
-from tests.store.kit import CRASH, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
+from tests.store.kit import CRASH, DISCARD, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
-VERDICTS: list[Retry | Snooze | Fail | Release] = [RETRY, FAIL, SNOOZE, RELEASE, UNSPENT]
+VERDICTS: list[Settling] = [RETRY, FAIL, SNOOZE, RELEASE, UNSPENT, DISCARD]
 CRASHES: list[Recover | Fail] = [Recover(CRASH), Fail(CRASH)]
 
 

@@ -1,13 +1,13 @@
 -- recover: take back all that a dead worker process holds and close its slot; repeated, it also empties a closed slot
--- keys: pending ranked processing delayed runs jobs bodies errors failed slots graves settled beats counters recent older control starts bell terms heads waiting blocked uniques chains results progress events
--- argv: slot runner beat id token to delay_ms spent error
--- uses: line gate key gone ties errors
--- moves: processing -> pending, processing -> failed, processing -> delayed, processing -> none, waiting -> pending
+-- keys: pending ranked processing runs jobs errors failed slots graves settled beats counters control starts bell terms heads waiting blocked events
+-- argv: slot runner beat id token to error
+-- uses: line gate key errors
+-- moves: processing -> pending, processing -> failed, waiting -> pending
 -- replies: recovered | gone | alive | changed
 -- `beat`: the counter the caller saw unchanged for a whole lease, `absent` if there was none all the while; empty when
 -- the process is known to be dead.
--- `id` and `token`: the start that was cut off, as the caller saw it, `to`: its verdict; `spent`: whether a failure (a
--- timeout) or a crash. A job that was moved into the list but never claimed did not run: it goes back uncounted.
+-- `id` and `token`: the start that was cut off, as the caller saw it, `to`: its verdict. A job that was moved into the
+-- list but never claimed did not run: it goes back uncounted.
 local held = redis.call('LRANGE', processing, 0, 99)
 -- Unknown slots may hold jobs, too: when the server was emptied under a process that was blocked in BLMOVE.
 if #held == 0 and redis.call('HEXISTS', slots, slot) == 0 and redis.call('HEXISTS', graves, slot) == 0 then return {'gone'} end
@@ -27,22 +27,17 @@ for i = #held, 1, -1 do
     put_back(other)
   elseif run.token == token and other == id then
     count_end()
-    if spent == 'failure' then run.failures = run.failures + 1 else run.crashes = run.crashes + 1 end
-    run.token = '-'
+    run.crashes, run.token = run.crashes + 1, '-'
     write_run(id, run)
     add_error(id, error)
-    redis.call('HINCRBY', counters, 'crashed', spent == 'crash' and 1 or 0)
-    tell(to == 'failed' and 'failed' or to == 'none' and 'discarded' or to == 'delayed' and 'retried' or 'recovered', id)
-    if to == 'pending' then
-      put_back(id)
-    elseif to == 'delayed' then
-      redis.call('ZADD', delayed, whole(now_ms() + tonumber(delay_ms)), id)
-    elseif to == 'failed' then
+    redis.call('HINCRBY', counters, 'crashed', 1)
+    if to == 'failed' then
       redis.call('ZADD', failed, whole(now_ms()), id)
+      tell('failed', id)
       hold_or_free(id)
     else
-      untie(id)
-      forget(id, 'deleted')
+      put_back(id)
+      tell('recovered', id)
     end
   end
 end
