@@ -18,6 +18,7 @@ from exqueue.model.options import Call
 from exqueue.model.schedule import Cron, Missed, Recorded, cron
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.timetable import Timetable
+from exqueue.store.care_reads import CareReader
 from exqueue.store.reads import Reader
 from exqueue.store.steps import Store
 from tests.model.workers import Daily
@@ -158,7 +159,7 @@ def test_without_schedules_nothing_is_asked_after_the_first_look(app: Exqueue, m
     runner = Runner(app, spec(None), spec(None, "app:Other", "Other"))
     runner.look("22T12:00")
     monkeypatch.delattr(Clocked, "schedules")
-    monkeypatch.delattr(Reader, "schedules")
+    monkeypatch.delattr(CareReader, "schedules")
     runner.timetable.look()
 
 
