@@ -144,6 +144,4 @@ def test_a_runner_refuses_queues_that_it_cannot_serve_so(rig: Rig, words: list[s
 
 def put(rig: Rig, worker: str, *queues: str | None, words: str = "'{worker}'") -> None:
     """Enqueue a job of this worker to each of these queues; None is the worker's own."""
-    enqueues = "\n".join(f"app.enqueue(jobs.{worker}.options(queue={queue!r}), {words.format(worker=worker)})" for queue in queues)
-    code = f"import exqueue, jobs\napp = exqueue.Exqueue({rig.app.settings.url!r}, namespace={rig.app.settings.namespace!r})\n{enqueues}"
-    rig._python("-c", code)
+    rig.client("".join(f"app.enqueue(jobs.{worker}.options(queue={queue!r}), {words.format(worker=worker)})\n" for queue in queues))
