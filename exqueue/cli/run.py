@@ -16,6 +16,10 @@ Targets = Annotated[list[str], typer.Argument(metavar="TARGET...", help="A modul
 Processes = Annotated[
     list[str] | None, typer.Option("--processes", "-p", metavar="WORKER=N", help="Worker processes of one worker type.", show_default=False)
 ]
+Queues = Annotated[
+    list[str] | None,
+    typer.Option("--queue", metavar="NAME", help="Serve this queue instead of the workers' own; * fits any text.", show_default=False),
+]
 
 
 def run(
@@ -25,6 +29,7 @@ def run(
     burst: Annotated[bool, typer.Option("--burst", help="Stop when all queues are idle, delayed retries included.")] = False,
     grace: Annotated[float | None, typer.Option(min=0, help="Seconds that running jobs get when stopping.", show_default=False)] = None,
     lease: Annotated[float | None, typer.Option(min=0.5, help="Seconds until a silent host is given up.", show_default=False)] = None,
+    queues: Queues = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks and more of the log.")] = False,
 ) -> None:
     """Run the jobs of these workers until SIGTERM or Ctrl-C; a second one does not wait for running jobs."""
@@ -34,7 +39,8 @@ def run(
     settings = app.settings
     settings = replace(settings, grace=settings.grace if grace is None else grace, lease=settings.lease if lease is None else lease)
     logs.configure(verbose or obj.verbose)
-    Runner(settings, RunOptions(tuple(targets), parse_processes(processes or []), burst, verbose or obj.verbose)).run()
+    verbose = verbose or obj.verbose
+    Runner(settings, RunOptions(tuple(targets), parse_processes(processes or []), burst, verbose, tuple(queues or []))).run()
 
 
 def parse_processes(texts: list[str]) -> dict[str, int]:

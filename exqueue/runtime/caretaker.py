@@ -70,8 +70,11 @@ class Caretaker:
 
     def idle(self) -> bool:
         """Whether no queue has anything that will still run by itself."""
+        before = [self._reader.counts(queue) for queue in self.queues]
         # By place, and by the counters: a job on its way into a slot that was opened just now is in no list we looked at.
-        return all(self._reader.counts(queue).unfinished == 0 and self._reader.unfinished(queue) <= 0 for queue in self.queues)
+        calm = all(counts.unfinished == 0 for counts in before) and all(self._reader.unfinished(queue) <= 0 for queue in self.queues)
+        # The last job of a queue may have enqueued others, or be followed by others, in one that was found idle before.
+        return calm and all(self._reader.counts(q).enqueued == counts.enqueued for q, counts in zip(self.queues, before, strict=True))
 
     def stops(self) -> set[str]:
         """The tokens of all starts that a person wants to be stopped."""

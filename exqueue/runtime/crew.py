@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,14 +42,14 @@ class _Trouble:
 
 
 class Crew:
-    """The worker processes of one runner."""
+    """The worker processes of one runner. `specs`: which there shall be, one for each worker type and queue; it may grow."""
 
     def __init__(self, specs: tuple[WorkerSpec, ...], runner: str) -> None:
-        self._specs = specs
+        self.specs = specs
         self._runner = runner
         self._made = self._next_cell = 0
         self._taken: set[int] = set()
-        self._trouble = {spec.name: _Trouble() for spec in specs}
+        self._trouble: defaultdict[WorkerSpec, _Trouble] = defaultdict(_Trouble)
         self.children: dict[str, Child] = {}
 
     def missing(self, now: float) -> list[Child]:
@@ -59,9 +60,9 @@ class Crew:
         fresh: list[Child] = []
         room = min(UNBORN - sum(1 for child in self.children.values() if not child.pid), CELLS - len(self.children))
         self._taken = {child.cell for child in self.children.values()}
-        for spec in self._specs:
+        for spec in self.specs:
             lacking = spec.processes - sum(1 for child in self.children.values() if child.spec == spec)
-            if now >= self._trouble[spec.name].not_before:
+            if now >= self._trouble[spec].not_before:
                 fresh += [self._make(spec, now) for _ in range(min(lacking, room - len(fresh)))]
         return fresh
 
@@ -77,7 +78,7 @@ class Crew:
     def ended(self, child: Child, *, orderly: bool, now: float) -> None:
         """A child is gone. Its first crash is mended at once; in a storm the pauses double, so that it cannot spin."""
         self.children.pop(child.slot, None)
-        trouble = self._trouble[child.spec.name]
+        trouble = self._trouble[child.spec]
         if orderly or now - child.since >= HEALTHY:
             trouble.crashes = 0
             return

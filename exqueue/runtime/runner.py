@@ -23,6 +23,7 @@ from exqueue.runtime.crew import Child
 from exqueue.runtime.enforce import Enforcer
 from exqueue.runtime.host import host_id, start_time
 from exqueue.runtime.nursery import Nursery
+from exqueue.runtime.posts import by_pattern, check_queues, posts, serves
 from exqueue.runtime.recovery import Recovery
 from exqueue.runtime.signals import StopSignals
 from exqueue.runtime.staff import NEVER, Staff
@@ -45,12 +46,16 @@ OUTAGE_PAUSE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run. `processes`: worker class or `module:Class` -> number. `burst`: stop when all queues are idle."""
+    """How to run. `processes`: worker class or `module:Class` -> number. `burst`: stop when all queues are idle.
+
+    `queues`: names, or patterns with `*`, of queues to serve instead of those of the workers.
+    """
 
     targets: tuple[str, ...]
     processes: dict[str, int] = field(default_factory=dict)
     burst: bool = False
     verbose: bool = False
+    queues: tuple[str, ...] = ()
 
 
 class Runner:
@@ -72,7 +77,7 @@ class Runner:
         """Run until stopped.
 
         Raises:
-            ConfigError: a target cannot be loaded, or `processes` names no worker type.
+            ConfigError: a target cannot be loaded, `processes` names no worker type, or `queues` cannot be served so.
             StoreError: Redis cannot be used at the start. Later on it may come and go.
         """
         with StopSignals() as signals:
@@ -93,14 +98,18 @@ class Runner:
 
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()
+        check_queues(self._options.queues, specs)
         self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
-        self._timetable = Timetable(self._store, self._reader, specs)
+        self._find_queues()
+        mine = tuple(spec for spec in specs if serves(self._options.queues, spec.queue))
+        self._timetable = Timetable(self._store, self._reader, mine)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
         self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
         self._caretaker.sweep()
-        number, names = sum(spec.processes for spec in specs), ", ".join(self._caretaker.queues)
+        number = sum(spec.processes for spec in self._staff.crew.specs)
+        names = ", ".join(self._caretaker.queues) or "no queue yet"
         LOG.info("runner %s: %d worker processes for %s, Redis at %s", self._me.runner, number, names, safe_url(self._settings.url))
 
     def _turn(self, signals: StopSignals) -> None:
@@ -130,6 +139,7 @@ class Runner:
             self._staff.dead.pop(0)
         if now >= self._next_care:
             self._next_care = now + CARE_EVERY
+            self._find_queues()
             self._caretaker.take_over(now, self._staff.slots())
             self._caretaker.sweep()
             self._caretaker.deliver()
@@ -139,7 +149,20 @@ class Runner:
             due = self._caretaker.promote()
             self._next_promote = now + min(PROMOTE_EVERY, PROMOTE_EVERY if due is None else due)
             self._enforcer.stop(self._caretaker.stops(), now)
-            self._idle = self._options.burst and self._caretaker.idle()
+            # Asked last: the last job of a queue may have founded another one, which is then to be served, too.
+            self._idle = self._options.burst and self._caretaker.idle() and not self._find_queues()
+
+    def _find_queues(self) -> bool:
+        """Serve the queues that are wanted and exist by now; whether there are any that were not served before."""
+        wanted, crew = self._options.queues, self._staff.crew
+        served = self._caretaker.queues if self._heard else ()  # kept, also when somebody emptied the server meanwhile
+        crew.specs = posts(self._staff.specs, wanted, [*served, *self._reader.queues()] if by_pattern(wanted) else [])
+        queues = tuple(dict.fromkeys(spec.queue for spec in crew.specs))
+        new = [queue for queue in queues if queue not in served]
+        self._caretaker.queues = queues
+        if new and self._heard:
+            LOG.info("runner %s: serves %s from now on", self._me.runner, ", ".join(new))
+        return bool(new)
 
     def _beat(self, now: float) -> None:
         for queue in self._caretaker.queues:

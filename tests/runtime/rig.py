@@ -63,25 +63,25 @@ class Rig:
         prelude = "import sys; from exqueue import *; app = Exqueue(sys.argv[1], namespace=sys.argv[2])\n"
         return self._python("-c", prelude + code, self.app.settings.url, self.app.settings.namespace)
 
+    def client(self, code: str) -> str:
+        """Run code of a client, which has `app`, `jobs` and all of exqueue, in a process of its own; its output."""
+        begin = "import sys\nfrom exqueue import *\nimport jobs\napp = Exqueue(sys.argv[1], namespace=sys.argv[2])\n"
+        return self._python("-c", begin + code, self.app.settings.url, self.app.settings.namespace)
+
     def exqueue(self, *words: str) -> str:
         """Run a command to its end; its output."""
         return self._python("-m", "exqueue", *words)
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen[bytes]:
+    def command(self, *words: str) -> str:
+        """Run a command on the queues of this test; its output."""
+        return self.exqueue("--url", self.app.settings.url, "--namespace", self.app.settings.namespace, *words)
+
+    def start(self, *words: str, target: str = "jobs", **environment: str) -> subprocess.Popen[bytes]:
         """Start a runner; its log goes to `log`."""
-        command = [
-            sys.executable,
-            "-m",
-            "exqueue",
-            "--url",
-            self.app.settings.url,
-            "--namespace",
-            self.app.settings.namespace,
-            "run",
-            "jobs",
-        ]
+        settings = self.app.settings
+        command = [sys.executable, "-m", "exqueue", "--url", settings.url, "--namespace", settings.namespace, "run", target]
         with (self.directory / "log").open("ab") as log:
-            env = {**self._environment(), **environment}
+            env = {**self.environment(), **environment}
             process = subprocess.Popen([*command, *words], cwd=self.directory, env=env, stderr=log, stdin=subprocess.DEVNULL)
         self.runners.append(process)
         return process
@@ -146,10 +146,11 @@ class Rig:
 
     def _python(self, *words: str) -> str:
         done = subprocess.run(
-            [sys.executable, *words], cwd=self.directory, env=self._environment(), capture_output=True, text=True, timeout=60
+            [sys.executable, *words], cwd=self.directory, env=self.environment(), capture_output=True, text=True, timeout=60
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """For processes of this test: they find the module `jobs`, and exqueue as it is here."""
         return {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{self.directory}"}

@@ -1,0 +1,140 @@
+"""Order that holds: 20,000 jobs of 200 keys on two runners under kill -9, failures that block, serial workers."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from exqueue.model.job import Counts
+from exqueue.model.lifecycle import Place
+from tests.runtime.rig import Rig
+from tests.runtime.storm import Storm, by_key, kept, out_of_order, out_of_time
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.timeout(240)
+def test_the_jobs_of_each_key_run_one_at_a_time_and_in_order_whatever_is_killed(rig: Rig) -> None:
+    jobs, keys, storm = 20_000, 200, Storm(rig)
+    client = storm.pour(jobs, keys)
+    storm.begin()
+    storm.rage(60, 8, jobs)
+    rig.until(lambda: storm.done() == jobs)
+    storm.end()
+    assert client.wait(10) == 0
+    check(storm, jobs, keys)
+
+
+@pytest.mark.timeout(240)
+def test_a_key_whose_job_failed_stands_still_until_it_is_requeued_and_goes_on_in_order(rig: Rig) -> None:
+    jobs, keys, storm = 3000, 60, Storm(rig)
+    client = storm.pour(jobs, keys, bad_each=50)
+    storm.begin()
+    storm.rage(15, 2, jobs // 4)
+    assert client.wait(60) == 0
+    rig.until(lambda: rig.app.reader.unfinished("Step") == 0)  # whatever can run has run
+    counts, heads = rig.app.queue("Step").counts(), blocked(rig)
+    assert (counts.blocked, counts.failed, counts.failed + counts.waiting) == (len(heads), len(heads), jobs - storm.done())
+    assert heads == {key: ns[0] for key, ns in by_key(storm.notes(), "fail").items()}
+    blows = iter([storm.kill_worker, storm.kill_worker, storm.kill_runner] * 5)
+    while storm.done() < jobs:
+        requeue_some(storm)
+        next(blows, lambda: None)()
+        rig.until(lambda: rig.app.failed("Step") or storm.done() == jobs)
+    storm.end()
+    check(storm, jobs, keys)
+    failed = by_key(storm.notes(), "fail")
+    assert sum(len(set(ns)) for ns in failed.values()) == jobs // 50
+
+
+@pytest.mark.timeout(120)
+def test_a_serial_worker_runs_one_job_at_a_time_over_both_runners_and_in_order(rig: Rig) -> None:
+    jobs, storm = 400, Storm(rig, "Serial", ("Serial", "Serial"))
+    client = storm.pour(jobs, keys=1)
+    storm.begin()
+    storm.rage(12, 4, jobs)
+    rig.until(lambda: storm.done() == jobs)
+    storm.end()
+    assert client.wait(10) == 0
+    check(storm, jobs, keys=1)
+
+
+@pytest.mark.timeout(120)
+def test_the_order_of_a_key_holds_across_worker_types_that_share_a_queue(rig: Rig) -> None:
+    jobs, keys, storm = 2000, 20, Storm(rig, "books", ("Invoice", "Payment"))
+    client = storm.pour(jobs, keys)
+    storm.begin()
+    storm.rage(8, 3, jobs)
+    rig.until(lambda: storm.done() == jobs)
+    storm.end()
+    assert client.wait(10) == 0
+    check(storm, jobs, keys)
+
+
+def test_failed_jobs_of_one_key_run_in_the_order_they_were_enqueued_in_whatever_order_they_are_requeued(rig: Rig) -> None:
+    rig.workers("""
+class Bad(Worker):
+    processes = 3
+    max_retries = 0
+    on_failure = "continue"
+    def perform(self, n):
+        say(n)
+        assert os.path.exists("mended")
+""")
+    rig.client("for n in range(9): app.enqueue(jobs.Bad.options(key='k'), n)")
+    rig.burst()
+    (rig.directory / "mended").touch()
+    rig.app.store.pause("Bad")
+    rig.start(), rig.start()
+    failed = list(rig.app.failed())
+    random.Random(5).shuffle(failed)
+    rig.command("failed", "requeue", *(job.id for job in failed[:3]))
+    for job in failed[3:]:
+        job.requeue()
+    rig.app.store.resume("Bad")
+    rig.until(lambda: rig.app.queue("Bad").counts() == Counts(enqueued=9, completed=9))
+    assert rig.said == [str(n) for n in [*range(9), *range(9)]]
+
+
+def requeue_some(storm: Storm) -> None:
+    """Mend some of the jobs that have failed, and requeue them in no order: by the command, all at once, or one by one."""
+    rig, chance = storm.rig, storm.chance
+    failed = list(rig.app.failed("Step"))
+    some = chance.sample(failed, chance.randint(1, len(failed))) if failed else []
+    heads = blocked(rig)
+    for job in some:
+        key, n = map(int, job.seen.header.args.split(", ")[:2])
+        assert heads[key] == n
+        (rig.directory / f"mended-{key}-{n}").touch()
+    match chance.randrange(3) if some else None:
+        case 0:
+            rig.command("failed", "requeue", *(job.id for job in some))
+        case 1:
+            assert rig.app.failed("Step").filter(ids=[job.id for job in some]).requeue() == len(some)
+        case 2:
+            for job in some:
+                job.requeue()
+
+
+def blocked(rig: Rig) -> dict[int, int]:
+    """The keys that are blocked, and the number of the job that blocks each."""
+    found = rig.app.reader.blocked("Step")
+    heads = rig.app.reader.records("Step", [key.head for key in found], Place.FAILED)
+    return dict(tuple(map(int, record.header.args.split(", ")[:2])) for record in heads)  # type: ignore[misc]
+
+
+def check(storm: Storm, jobs: int, keys: int) -> None:
+    """All jobs have succeeded, those of each key in order and none beside another, by their own words and by the server's."""
+    notes = storm.notes()
+    begun = Counter((note.key, note.n) for note in notes if note.word == "begin")
+    lengths = Counter(key for key, _ in begun)
+    kept_ones = sum(length for key, length in lengths.items() if key % 2 == 0)
+    assert (out_of_order(notes), out_of_time(kept(storm.rig, storm.queue))) == ([], [])
+    assert {key: len(set(ends)) for key, ends in by_key(notes, "end").items()} == lengths
+    assert (len(lengths), lengths.total()) == (keys, jobs)
+    counts = Counts(enqueued=jobs, completed=jobs - kept_ones, done=kept_ones)
+    assert storm.rig.app.queue(storm.queue).counts() == counts
+    again = begun.total() - jobs - sum(note.word in ("retry", "fail") for note in notes)
+    assert again <= storm.cut_off
