@@ -54,14 +54,7 @@ class Rig:
 
     def enqueue_many(self, worker: str, count: int) -> list[str]:
         """Enqueue jobs with the arguments 0, 1, 2, …"""
-        return self.program(
-            f"import jobs\nfor job in app.enqueue_many(jobs.{worker}, [call(n) for n in range({count})]): print(job.id)"
-        ).split()
-
-    def program(self, code: str) -> str:
-        """Run a program in which `app` is this test's app; what it prints."""
-        prelude = "import sys; from exqueue import *; app = Exqueue(sys.argv[1], namespace=sys.argv[2])\n"
-        return self._python("-c", prelude + code, self.app.settings.url, self.app.settings.namespace)
+        return self.client(f"for job in app.enqueue_many(jobs.{worker}, [call(n) for n in range({count})]): print(job.id)").split()
 
     def client(self, code: str) -> str:
         """Run code of a client, which has `app`, `jobs` and all of exqueue, in a process of its own; its output."""

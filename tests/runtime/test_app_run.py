@@ -18,7 +18,7 @@ class Step(Worker):
     def perform(self, n):
         say(n)
 """)
-    rig.program("import jobs; app.enqueue(jobs.Step, 1); app.run([jobs.Step], burst=True); app.enqueue(jobs.Step, 2)")
+    rig.client("app.enqueue(jobs.Step, 1); app.run([jobs.Step], burst=True); app.enqueue(jobs.Step, 2)")
     assert (rig.said, rig.app.queue("Step").counts()) == (["1"], Counts(pending=1, enqueued=2, completed=1))
 
 

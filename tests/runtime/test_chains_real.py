@@ -61,7 +61,7 @@ def test_what_follows_a_job_runs_exactly_once_in_its_own_queue_however_often_the
     ("module", "owner", "name", "said"),
     [
         ("exqueue.store.steps", ".Store", "complete", ["order 0", "order 0", "mail 0"]),
-        ("exqueue.runtime.process", "", "deliver", ["order 0", "mail 0"]),
+        ("exqueue.runtime.work", "", "deliver", ["order 0", "mail 0"]),
         ("exqueue.store.care", ".CareSteps", "deliver", ["order 0", "mail 0"]),
     ],
     ids=["before it has completed", "before what follows is enqueued", "before what follows is struck off"],
