@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from exqueue.runtime.host import start_time
 from tests.runtime.rig import Rig
 
 
@@ -32,6 +33,12 @@ class OwnServer:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
+    def stop(self) -> None:
+        """Stop it if it still runs: whoever was killed has not left it."""
+        found = (self.directory / "server.pid").read_text().split()
+        if len(found) == 2 and start_time(int(found[0])) == int(found[1]):
+            self.signal(signal.SIGTERM)
+
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> OwnServer:
@@ -44,3 +51,4 @@ def own_rig(tmp_path: Path, own_server: OwnServer) -> Iterator[Rig]:
     rig.app.queues()  # starts it
     yield rig
     rig.close()
+    own_server.stop()
