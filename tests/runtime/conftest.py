@@ -52,3 +52,13 @@ def own_rig(tmp_path: Path, own_server: OwnServer) -> Iterator[Rig]:
     yield rig
     rig.close()
     own_server.stop()
+
+
+@pytest.fixture
+def nothing_left(rig: Rig) -> Iterator[None]:
+    """Also a test that fails leaves no process behind."""
+    yield
+    path = rig.directory / "pids"
+    for pid in map(int, path.read_text().split() if path.exists() else []):
+        if start_time(pid) and Path(f"/proc/{pid}/cwd").resolve() == rig.directory:
+            os.kill(pid, signal.SIGKILL)
