@@ -36,7 +36,7 @@ class Bench:
         self.app, self.queue = app, queue
         self.store, self.reader, self.channel = app.store, app.reader, app.channel
         self.keys = app.store.keys(queue)
-        self._numbers = count(1)
+        self.numbers = count(1)
 
     def put(self, *ids: str, delay_ms: int = 0, **terms: Any) -> list[bool]:
         """Enqueue jobs of these ids, on these terms; for each whether it is new."""
@@ -51,7 +51,7 @@ class Bench:
 
     def take(self, slot: str = "s", token: str | None = None) -> Claim:
         """Claim the next job; there must be one."""
-        claim = self.store.claim(self.queue, slot, token or f"{slot}/{next(self._numbers)}")
+        claim = self.store.claim(self.queue, slot, token or f"{slot}/{next(self.numbers)}")
         assert isinstance(claim, Claim)
         return claim
 

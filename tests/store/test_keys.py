@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
+from exqueue.model.chain import NewJob
+from exqueue.model.job import Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Recover
 from exqueue.store.reads import BlockedKey
 from exqueue.store.replies import Empty
 from tests.conftest import on_servers
-from tests.store.kit import CRASH, FAIL, RELEASE, RETRY, SNOOZE, Bench
+from tests.store.kit import BODY, CRASH, FAIL, HEADER, RELEASE, RETRY, SNOOZE, Bench
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def keyed(bench: Bench) -> Bench:
 
 def run(bench: Bench, slot: str = "s") -> str:
     """Let the next job succeed; its id, empty if there is none to claim."""
-    claim = bench.store.claim("q", slot, f"{slot}/r{len(bench.happened())}")
+    claim = bench.store.claim("q", slot, f"{slot}/{next(bench.numbers)}")
     if isinstance(claim, Empty):
         return ""
     bench.complete(claim, slot=slot)  # type: ignore[arg-type]
@@ -202,3 +205,25 @@ def test_keys_that_begin_alike_do_not_meet(bench: Bench) -> None:
     bench.open("s")
     bench.apply(bench.take(), FAIL)
     assert run_all(bench) == ["a-1", "a-2", "a/1", "a/2", "ab1", "ab2", "ä1", "ä2"]
+
+
+@pytest.mark.parametrize("channel", ["embedded", "redis"], indirect=True)
+def test_no_step_looks_at_more_the_more_keys_there_are(bench: Bench) -> None:
+    bench.open("s")
+    asked = []
+    for others in (1, 2000):
+        jobs = [NewJob(f"{others}-{n}", HEADER, BODY, Terms(key=f"k{n}", blocks=True).encode()) for n in range(others)]
+        bench.store.enqueue("q", jobs)
+        bench.store.enqueue("q", [replace(job, id=f"{job.id}-behind") for job in jobs])
+        before = commands(bench)
+        bench.put(f"{others}-last", key="k0", priority=5)
+        bench.complete(bench.take())
+        asked.append(commands(bench) - before)
+        run_all(bench)
+    assert asked[0] == asked[1]
+
+
+def commands(bench: Bench) -> int:
+    """How many commands the server has carried out, those of scripts included."""
+    rows = bench.ask("INFO", "commandstats").decode().splitlines()
+    return sum(int(row.split("calls=")[1].split(",")[0]) for row in rows if "calls=" in row and not row.startswith("cmdstat_info"))
