@@ -11,6 +11,7 @@ local function held(slot)
     local run = id ~= BELL and read_run(id)
     if run and (run.token == '-' or string.sub(run.token, 1, #slot + 1) == slot .. '/') then return id, run end
     redis.call('LPOP', processing)
+    if id == BELL then ring() end -- the queue may be closed, and another process wait for what it was rung for
   end
 end
 
