@@ -50,7 +50,7 @@ local function claim(slot, token, limits)
     if not id then break end
     run = read_run(id)
     if run.token == '-' then -- else it is named twice, and held by another slot
-      redis.call('RPUSH', processing, id)
+      redis.call('LPUSH', processing, id) -- before whatever else was moved there: what is asked again is the first
       return stamp(id, run, slot, token, limits)
     end
   end
