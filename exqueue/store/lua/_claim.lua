@@ -40,6 +40,7 @@ local function claim(slot, token, limits)
     redis.call('LPOP', processing) -- also for a full server, see _settle.lua
     if not refusal and not overtaken(id) then
       redis.call('LPUSH', processing, id)
+      ring() -- it may have been the last in `pending`, but not the last of the line
       return stamp(id, run, slot, token, limits)
     end
     put_back(id)
