@@ -48,6 +48,7 @@ def decode_chain(raw: bytes) -> list[Link]:
     """The reverse. Raises ChainUnreadable: somebody else wrote there."""
     try:
         rows = json.loads(raw)
+        "".join(part for row in rows for part in row).encode()  # raises unless all is text, and can be sent to Redis
         return [
             Link(queue, due, NewJob(job_id, head.encode(), base64.b64decode(body), terms, base64.b64decode(chain)))
             for queue, due, job_id, head, body, terms, chain in rows

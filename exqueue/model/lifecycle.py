@@ -37,7 +37,7 @@ TABLE: Final[dict[str, frozenset[Move]]] = {
     "release": frozenset({(_R, _P)}),
     "discard": frozenset({(_R, _N), (_W, _P)}),
     "recover": frozenset({(_R, _P), (_R, _F), (_W, _P)}),
-    "requeue": frozenset({(_F, _P), (_F, _W), (_P, _W)}),
+    "requeue": frozenset({(_F, _P), (_F, _W), (_P, _W), (_W, _P)}),
     "skip": frozenset({(_W, _P)}),
     "delete": frozenset({(_F, _N), (_K, _N), (_W, _P)}),
     "cancel": frozenset({(_P, _N), (_D, _N), (_W, _N), (_W, _P)}),

@@ -11,7 +11,7 @@ from exqueue.model.chain import NewJob
 from exqueue.model.job import Claim, ErrorInfo, Header, JobRecord, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Discard, Fail, Recover, Release, Retry, Settling, Snooze
-from exqueue.store.replies import Settled, Stale
+from exqueue.store.replies import Next, Settled, Stale, Unregistered
 
 HEADER = Header(worker="app:Add", at=1, args="1, b=2", by="reference", python="3.11", cloudpickle="3", size=4)
 BODY = b"\x01\x80\xff\x00"
@@ -44,6 +44,11 @@ class Bench:
         jobs = [NewJob(job_id, HEADER, BODY, agreed) for job_id in ids]
         return [not known for known in self.store.enqueue(self.queue, jobs, f"+{delay_ms}" if delay_ms else "")]
 
+    def known(self, job_id: str, *, delay_ms: int = 0, **terms: Any) -> str:
+        """Enqueue one job; the id it is known by, empty if it is new."""
+        job = NewJob(job_id, HEADER, BODY, Terms(**terms).encode())
+        return self.store.enqueue(self.queue, [job], f"+{delay_ms}" if delay_ms else "")[0]
+
     def open(self, *slots: str, runner: str = "r") -> None:
         """Register worker processes."""
         for slot in slots:
@@ -54,6 +59,10 @@ class Bench:
         claim = self.store.claim(self.queue, slot, token or f"{slot}/{next(self.numbers)}")
         assert isinstance(claim, Claim)
         return claim
+
+    def claim(self, slot: str = "s", limits: str = "") -> Next | Unregistered:
+        """Claim the next job, if one may begin."""
+        return self.store.claim(self.queue, slot, f"{slot}/{next(self._numbers)}", limits)
 
     def start(self, *ids: str, slot: str = "s") -> Claim:
         """Enqueue these, open the slot, claim the first."""
@@ -115,6 +124,10 @@ class Bench:
         counts = self.reader.counts(self.queue)
         return {name: getattr(counts, name) for name in counts.__slots__ if getattr(counts, name)}
 
+    def fields(self, name: str) -> dict[str, str]:
+        """A hash of the queue."""
+        return {field.decode(): value.decode() for field, value in self._held(self.keys[name]).items()}
+
     def happened(self) -> list[str]:
         """The events so far: `claimed a`."""
         entries = self.ask("XRANGE", self.keys["events"], "-", "+")
@@ -142,6 +155,8 @@ class Bench:
 
     def _held(self, name: str) -> Any:
         kind = self.ask("TYPE", name).decode()
+        if kind == "none":
+            return {}
         command, *rest = READS[kind]
         value = self.ask(command, name, *rest)
         if kind == "hash":

@@ -82,6 +82,17 @@ def test_of_two_that_were_moved_into_the_list_the_first_is_held_until_it_is_sett
 
 
 @on_servers
+def test_what_overtakes_one_of_two_that_were_moved_is_held_until_it_is_settled(bench: Bench) -> None:
+    bench.put("a", "b")
+    bench.open("s")
+    bench.move("s")
+    bench.move("s")
+    bench.put("high", priority=1)
+    first = bench.take("s", "s/1")
+    assert (first.id, bench.take("s", "s/1"), bench.reader.held("q", ["s"])) == ("high", first, {"s": ["high", "b"]})
+
+
+@on_servers
 def test_a_slot_whose_name_begins_like_anothers_does_not_get_its_job(bench: Bench) -> None:
     bench.put("a")
     bench.open("s", "s1")

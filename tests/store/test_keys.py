@@ -166,6 +166,32 @@ def test_requeued_in_any_order_they_run_in_the_order_they_were_enqueued(bench: B
 
 
 @on_servers
+@pytest.mark.parametrize("order", [*permutations(["a1", "a2"])], ids="-".join)
+def test_one_that_was_skipped_and_one_that_blocks_run_in_their_order_too(bench: Bench, order: tuple[str, ...]) -> None:
+    bench.put("a1", "a2", "a3", key="a")
+    bench.open("s")
+    bench.apply(bench.take(), FAIL)
+    bench.store.skip("q", ["a1"])
+    bench.apply(bench.take(), FAIL)
+    for job_id in order:
+        bench.store.requeue("q", [job_id])
+    assert run_all(bench) == ["a1", "a2", "a3"]
+
+
+@on_servers
+def test_of_those_that_wait_the_oldest_takes_the_place_of_one_that_gives_way(bench: Bench) -> None:
+    bench.put("a1", "a2", "a3", key="a", blocks=False)
+    bench.open("s", "t")
+    for _ in range(2):
+        bench.apply(bench.take(), FAIL)
+    running = bench.take("t")
+    bench.store.requeue("q", ["a1"])
+    bench.apply(running, RELEASE, "t")
+    bench.store.requeue("q", ["a2"])
+    assert run_all(bench) == ["a1", "a2", "a3"]
+
+
+@on_servers
 def test_a_key_that_does_not_block_goes_on(bench: Bench) -> None:
     bench.put("a1", "a2", key="a", blocks=False)
     bench.open("s")

@@ -107,6 +107,17 @@ def waiting(bench: Bench) -> int:
 
 
 @on_servers
+def test_who_has_been_moved_the_last_of_the_list_wakes_another_for_those_that_are_ranked(bench: Bench) -> None:
+    bench.put("a")
+    bench.put("low", priority=-1)
+    bench.open("s", "t")
+    bench.move("s")
+    assert bench.take("s").id == "a"
+    bench.move("t")
+    assert (bench.ask("LLEN", bench.keys.processing("t")), bench.take("t").id) == (1, "low")
+
+
+@on_servers
 def test_an_empty_line_is_empty_also_after_a_bell(bench: Bench) -> None:
     bench.put("h", priority=1)
     bench.store.cancel("q", ["h"])

@@ -11,6 +11,7 @@ local function held(slot)
     local run = id ~= BELL and read_run(id)
     if run and (run.token == '-' or string.sub(run.token, 1, #slot + 1) == slot .. '/') then return id, run end
     redis.call('LPOP', processing)
+    if id == BELL then ring() end -- the queue may be closed, and another process wait for what it was rung for
   end
 end
 
@@ -39,6 +40,7 @@ local function claim(slot, token, limits)
     redis.call('LPOP', processing) -- also for a full server, see _settle.lua
     if not refusal and not overtaken(id) then
       redis.call('LPUSH', processing, id)
+      ring() -- it may have been the last in `pending`, but not the last of the line
       return stamp(id, run, slot, token, limits)
     end
     put_back(id)
@@ -49,7 +51,7 @@ local function claim(slot, token, limits)
     if not id then break end
     run = read_run(id)
     if run.token == '-' then -- else it is named twice, and held by another slot
-      redis.call('RPUSH', processing, id)
+      redis.call('LPUSH', processing, id) -- before whatever else was moved there: what is asked again is the first
       return stamp(id, run, slot, token, limits)
     end
   end

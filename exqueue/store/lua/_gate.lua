@@ -12,7 +12,7 @@ local function closed(limits)
     return {'limited', ''}
   end
   if tonumber(count) > 0 and redis.call('LLEN', starts) >= tonumber(count) then
-    local wait = tonumber(redis.call('LINDEX', starts, 0)) + tonumber(window) - now_ms()
+    local wait = tonumber(redis.call('LINDEX', starts, -count)) + tonumber(window) - now_ms()
     if wait > tonumber(window) then redis.call('UNLINK', starts) return nil end -- the server's clock stepped back
     if wait > 0 then return {'limited', whole(wait)} end
   end

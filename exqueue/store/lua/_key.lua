@@ -14,18 +14,21 @@ local function join(id, agreed)
   return false
 end
 
--- The job leaves the head of its key; the next one takes its place, both there and in the line.
-local function free(id, agreed)
-  if not is_head(id, agreed) then return end
-  local key = agreed.key
+-- The oldest that waits becomes the head of the key, and goes to the line.
+local function advance(key)
   redis.call('ZREM', blocked, key)
   redis.call('HDEL', heads, key)
   local next = redis.call('ZRANGEBYLEX', waiting, '[' .. key .. ' ', '(' .. key .. '!', 'LIMIT', 0, 1)[1]
   if not next then return end
   redis.call('ZREM', waiting, next)
-  id = string.match(next, '^%S+ %d+ (.+)$') or next
+  local id = string.match(next, '^%S+ %d+ (.+)$') or next
   redis.call('HSET', heads, key, id)
   put_back(id)
+end
+
+-- The job leaves the head of its key; the next one takes its place.
+local function free(id, agreed)
+  if is_head(id, agreed) then advance(agreed.key) end
 end
 
 -- What failed for good blocks its key, or gives way.

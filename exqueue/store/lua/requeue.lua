@@ -3,16 +3,23 @@
 -- keys: failed pending ranked delayed jobs runs counters settled terms heads waiting blocked events
 -- argv: request then id for each of up to 100 jobs
 -- uses: line key person
--- moves: failed -> pending, failed -> waiting, pending -> waiting
+-- moves: failed -> pending, failed -> waiting, pending -> waiting, waiting -> pending
 -- replies: requeued, how many, and the positions of those that are not in failed
 -- A younger head that stands in the line and has not begun makes room: what is requeued goes before it.
-local function displace(id, agreed)
+local function makes_room(head, id)
+  if seq_of(head) <= seq_of(id) or read_run(head).token ~= '-' then return false end
+  return not redis.call('ZSCORE', delayed, head) and not redis.call('ZSCORE', failed, head) and take_out(head)
+end
+
+-- Behind what has begun or blocks the key; else all that wait begin anew with the oldest, which may be another one.
+local function rejoin(id, agreed)
   local head = redis.call('HGET', heads, agreed.key)
-  if not head or head == id or seq_of(head) <= seq_of(id) then return end
-  if read_run(head).token ~= '-' or redis.call('ZSCORE', delayed, head) or redis.call('ZSCORE', failed, head) then return end
-  if not take_out(head) then return end
-  redis.call('ZADD', waiting, 0, mention(head, agreed.key))
-  redis.call('HDEL', heads, agreed.key)
+  redis.call('ZADD', waiting, 0, mention(id, agreed.key))
+  if head and head ~= id then
+    if not makes_room(head, id) then return end
+    redis.call('ZADD', waiting, 0, mention(head, agreed.key))
+  end
+  advance(agreed.key)
 end
 
 local reply = answered(request)
@@ -25,8 +32,7 @@ for i = 2, #ARGV do
     run.failures, run.crashes, run.token = 0, 0, '-'
     write_run(id, run)
     if agreed and agreed.key ~= '-' then
-      if is_head(id, agreed) then redis.call('ZREM', blocked, agreed.key) else displace(id, agreed) end
-      if join(id, agreed) then put_back(id) end
+      rejoin(id, agreed)
     else
       next_seq(id)
       append(id, agreed)
