@@ -62,7 +62,7 @@ class Bench:
 
     def claim(self, slot: str = "s", limits: str = "") -> Next | Unregistered:
         """Claim the next job, if one may begin."""
-        return self.store.claim(self.queue, slot, f"{slot}/{next(self._numbers)}", limits)
+        return self.store.claim(self.queue, slot, f"{slot}/{next(self.numbers)}", limits)
 
     def start(self, *ids: str, slot: str = "s") -> Claim:
         """Enqueue these, open the slot, claim the first."""
