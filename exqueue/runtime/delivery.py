@@ -18,17 +18,17 @@ from exqueue.store.steps import Store
 LOG: Final = logging.getLogger("exqueue.delivery")
 
 
-def deliver(store: Store, reader: Reader, queue: str) -> int:
-    """Enqueue what follows jobs of this queue; how many jobs were followed. Raises StoreError: call again later."""
+def deliver(store: Store, reader: Reader, queue: str, job_id: str | None = None) -> int:
+    """Enqueue what follows jobs of this queue, or that one; how many jobs were followed. Raises StoreError: call again later."""
     done = 0
-    for job_id, raw in reader.outbox(queue).items():
+    for followed, raw in reader.outbox(queue, job_id).items():
         try:
             links = decode_chain(raw)
         except ChainUnreadable as error:
-            LOG.error("%s of %s: %s; it stays in the outbox", one_line(job_id), one_line(queue), error)
+            LOG.error("%s of %s: %s; it stays in the outbox", one_line(followed), one_line(queue), error)
             continue
         for link in links:
             store.enqueue(link.queue, [link.job], link.due)
-        store.deliver(queue, job_id)
+        store.deliver(queue, followed)
         done += 1
     return done

@@ -9,7 +9,7 @@ from exqueue.model.job import Run
 from exqueue.model.schedule import Recorded
 from exqueue.store.channel import Channel
 from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
-from exqueue.store.replies import text_id
+from exqueue.store.replies import raw_id, text_id
 from exqueue.store.slotinfo import SlotInfo
 
 
@@ -50,10 +50,14 @@ class CareReader:
         found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
         return {slot: ids for slot, ids in found.items() if ids}
 
-    def outbox(self, queue: str) -> dict[str, bytes]:
-        """What is to follow jobs that have succeeded, and is not enqueued yet; some of it, if it is much."""
-        found = self.channel.ask([("HSCAN", self._keys(queue)["outbox"], 0, "COUNT", 100)])[0][1]
-        return {text_id(job_id): chain for job_id, chain in pairs(found)}
+    def outbox(self, queue: str, job_id: str | None = None) -> dict[str, bytes]:
+        """What is to follow a job that has succeeded, or all of them, and is not enqueued yet; some of it, if it is much."""
+        key = self._keys(queue)["outbox"]
+        if job_id is not None:
+            chain = self.channel.ask([("HGET", key, raw_id(job_id))])[0]
+            return {} if chain is None else {job_id: chain}
+        found = self.channel.ask([("HSCAN", key, 0, "COUNT", 100)])[0][1]
+        return {text_id(other): chain for other, chain in pairs(found)}
 
     def stops(self, queue: str) -> dict[str, str]:
         """The jobs that run and shall be stopped: id -> the token of the start that is meant."""
