@@ -50,6 +50,42 @@ def _claim_foreign(bench: Bench) -> Act:
     return lambda: bench.store.claim("q", "s", "s/x")
 
 
+def _claim_rung(bench: Bench) -> Act:
+    bench.put("low", "lower", priority=-1)
+    bench.open("s")
+    bench.move("s")
+    return lambda: bench.store.claim("q", "s", "s/x")
+
+
+def _claim_paused(bench: Bench) -> Act:
+    bench.put("a", "b")
+    bench.open("s")
+    bench.store.pause("q")
+    bench.move("s")
+    return lambda: bench.store.claim("q", "s", "s/x")
+
+
+def _claim_limited(bench: Bench) -> Act:
+    bench.put("a", "b")
+    bench.open("s", "t")
+    bench.take("t")
+    bench.move("s")
+    return lambda: bench.store.claim("q", "s", "s/x", "1 0 0")
+
+
+def _claim_rated(bench: Bench) -> Act:
+    bench.put("a", "b")
+    bench.open("s", "t")
+    bench.claim("t", "0 1 60000")
+    bench.move("s")
+    return lambda: bench.store.claim("q", "s", "s/x", "0 1 60000")
+
+
+def _complete_rated(bench: Bench) -> Act:
+    claim = bench.start("a", "b", "c")
+    return lambda: bench.store.complete(claim, "s", "s/next", "2 1 60000")
+
+
 def _complete(bench: Bench) -> Act:
     claim = bench.start("a", "b")
     return lambda: bench.complete(claim)
@@ -140,7 +176,11 @@ REPEATABLE: Final[dict[str, Callable[[Bench], Act]]] = {
     "claim held": _claim_held,
     "claim of two held": _claim_of_two_held,
     "claim foreign": _claim_foreign,
+    "claim rung": _claim_rung,
+    "claim paused": _claim_paused,
+    "claim limited": _claim_limited,
     "complete": _complete,
+    "complete rated": _complete_rated,
     "complete and claim": _complete_and_claim,
     "complete the last": _complete_the_last,
     "retry": _retry,
@@ -157,8 +197,10 @@ REPEATABLE: Final[dict[str, Callable[[Bench], Act]]] = {
     **care_steps.REPEATABLE,
     **person_steps.REPEATABLE,
 }
-# Asked again these leave the same, but answer that there was nothing (more) to do; recover says how it found the slot.
+# Asked again these leave the same, but answer that there was nothing (more) to do, or less time to wait; recover says how
+# it found the slot.
 SAFE: Final[dict[str, Callable[[Bench], Act]]] = {
+    "claim rated": _claim_rated,
     "enqueue": _enqueue,
     "enqueue later": _enqueue_later,
     "enqueue keyed": _enqueue_keyed,

@@ -9,7 +9,7 @@ import pytest
 from exqueue.model.chain import NewJob
 from exqueue.model.job import Claim, Counts, Progress, Terms
 from exqueue.model.lifecycle import Place
-from exqueue.model.policy import Fail, Recover
+from exqueue.model.policy import Fail, Recover, Settling
 from exqueue.store.replies import Empty, Settled, Stale
 from exqueue.store.scripts import script
 from tests.conftest import on_servers
@@ -154,7 +154,8 @@ def test_a_job_that_is_requeued_is_followed_when_it_succeeds(bench: Bench) -> No
 @pytest.mark.parametrize("end", ["discard", "delete", "cancel"])
 def test_what_would_have_followed_a_job_that_is_removed_is_removed(bench: Bench, end: str) -> None:
     claim = chained(bench)
-    bench.apply(claim, {"discard": DISCARD, "delete": FAIL, "cancel": RELEASE}[end])
+    ends: dict[str, Settling] = {"discard": DISCARD, "delete": FAIL, "cancel": RELEASE}
+    bench.apply(claim, ends[end])
     if end != "discard":
         getattr(bench.store, end)("q", ["a"])
     assert sorted(bench.snapshot().keys() - {"pending"}) == EMPTY  # a bell may be left there
