@@ -67,8 +67,8 @@ def channel(request: pytest.FixtureRequest) -> Channel:
     name = getattr(request, "param", "fake")
     if name == "fake":
         return fake_channel()
-    url = request.getfixturevalue(f"{name}_url")
-    return Channel(connector(url, 5), where=name, patience=5)
+    connect = connector(request.getfixturevalue(f"{name}_url"), 5)
+    return Channel(connect, where=name, patience=5, leave=connect.leave)
 
 
 on_servers = pytest.mark.parametrize("channel", SERVERS, indirect=True)

@@ -25,7 +25,7 @@ def events(
     obj: Context = context.obj
     app = obj.app()
     stream = app.events(queue, history=True)
-    for event in stream.past()[-limit:]:
+    for event in stream.past(limit):
         _print(event, json=json)
     if follow:
         for event in stream:

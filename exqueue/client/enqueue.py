@@ -84,6 +84,10 @@ def _queue_of(options: Configured[Any]) -> str:
 
 
 def _check_single(options: Configured[Any], count: int) -> None:
+    """An id or a unique name is that of one job; so is that of a job that follows each of several."""
     for name in ("id", "unique"):
         if getattr(options, name) is not None and count > 1:
             raise ConfigError(f"one {name} ({getattr(options, name)!r}) cannot stand for {count} jobs; leave out {name}=")
+    for follower in options.then:
+        if isinstance(follower, Follower):
+            _check_single(follower.options, count)

@@ -27,12 +27,11 @@ class Events(Iterator[Event]):
             self._ready.extend(self._reader.read(min(left, BLOCK)))
         return self._ready.popleft()
 
-    def past(self) -> list[Event]:
-        """All that there is to read now, without waiting."""
-        while more := self._reader.read(0.001):
-            self._ready.extend(more)
-        found, self._ready = list(self._ready), deque()
-        return sorted(found, key=lambda event: event.at)
+    def past(self, limit: int | None = None) -> list[Event]:
+        """What there is to read now, the last `limit` of it, without waiting for more."""
+        found = [*self._ready, *self._reader.past(limit)]
+        self._ready.clear()
+        return found if limit is None else found[-limit:]
 
     def wait_for(self, name: str, job: str | None = None) -> Event:
         """The next event of that name, of one job or of any. Raises TimeoutError when none comes in time."""

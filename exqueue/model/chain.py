@@ -22,6 +22,11 @@ class NewJob:
     chain: bytes = b""
 
     @property
+    def size(self) -> int:
+        """Bytes of what is large in it."""
+        return len(self.body) + len(self.chain)
+
+    @property
     def head(self) -> bytes:
         """The header as it is written."""
         return self.header.encode() if isinstance(self.header, Header) else self.header

@@ -89,7 +89,7 @@ class Worker:
     def after_failure(self, error: ErrorInfo) -> None:
         """Called once, in the worker process, after the job went to `failed`.
 
-        Not called for a job that killed its process or was killed, nor for one that could not be loaded: there is no worker then.
+        Not called for a job that killed its process or was killed, nor for one that could not be loaded or expired.
         """
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
+from exqueue.model.errors import StoreError, StoreUnavailable
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.delivery import deliver
 from exqueue.runtime.host import is_gone, kill_and_wait
 from exqueue.runtime.recovery import Death, Recovery
+from exqueue.store.base import BATCH
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
+T = TypeVar("T")
+
 LOG: Final = logging.getLogger("exqueue.caretaker")
 GRAVE_MS: Final = 600_000  # how long a late BLMOVE of a dead client is reckoned with
-PROMOTE_AT_ONCE: Final = 50  # steps of a hundred jobs
+AT_ONCE: Final = 50  # steps of a hundred jobs
 ABSENT: Final = "absent"  # in place of the counter of a runner that has none
 FOREIGN: Final = "\ufffd"  # in a name that is not UTF-8: no slot of ours
 
@@ -48,6 +54,7 @@ class Caretaker:
         self._specs = specs
         self._recovery = Recovery(store, reader, specs)
         self._sightings: dict[tuple[str, str], _Sighting] = {}
+        self._told: set[tuple[str, str]] = set()
         self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
 
     def announce(self) -> None:
@@ -57,16 +64,30 @@ class Caretaker:
 
     def promote(self) -> float | None:
         """Move what is due into the line; seconds until the next job is due, None if there is none."""
-        waits: list[int] = []
-        for queue in self.queues:
-            wait: int | None = 0
-            for _ in range(PROMOTE_AT_ONCE):  # what is left is for the next turn: the runner has to beat, too
-                moved, wait = self._store.promote(queue)
-                if not moved or wait != 0:
-                    break
-            if wait is not None:
-                waits.append(wait)
+        waits = [wait for queue in self.queues for wait in [self._tend("promote", queue, self._promote)] if wait is not None]
         return min(waits) / 1000 if waits else None
+
+    def _promote(self, queue: str) -> int | None:
+        wait: int | None = 0
+        for _ in range(AT_ONCE):  # what is left is for the next turn: the runner has to beat, too
+            moved, wait = self._store.promote(queue)
+            if not moved or wait != 0:
+                break
+        return wait
+
+    def _tend(self, what: str, queue: str, action: Callable[[str], T]) -> T | None:
+        """Do something for one queue. What is wrong with that one alone is told once, and keeps nothing from the others."""
+        try:
+            answer = action(queue)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            if (what, queue) not in self._told:
+                LOG.error("cannot %s for %s, will go on trying: %s", what, queue, error)
+            self._told.add((what, queue))
+            return None
+        self._told.discard((what, queue))
+        return answer
 
     def idle(self) -> bool:
         """Whether no queue has anything that will still run by itself."""
@@ -83,14 +104,17 @@ class Caretaker:
     def take_over(self, now: float, mine: set[str]) -> None:
         """Recover what dead processes of others hold. `now`: monotonic; `mine`: slots this runner answers for itself."""
         for queue in self.queues:
-            beats = self._reader.beats(queue)
-            self._watch(queue, beats, now)
-            slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
-            others = [slot for slot in slots if slot.slot not in mine]
-            for slot in others:
-                self._consider(queue, slot, beats.get(slot.runner, ABSENT), now)
-            self._sign_off(queue, beats, {slot.runner for slot in others}, now)
-            self._forget(queue, beats.keys() | {slot.runner for slot in slots})
+            self._tend("take over", queue, functools.partial(self._take_over, now, mine))
+
+    def _take_over(self, now: float, mine: set[str], queue: str) -> None:
+        beats = self._reader.beats(queue)
+        self._watch(queue, beats, now)
+        slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
+        others = [slot for slot in slots if slot.slot not in mine]
+        for slot in others:
+            self._consider(queue, slot, beats.get(slot.runner, ABSENT), now)
+        self._sign_off(queue, beats, {slot.runner for slot in others}, now)
+        self._forget(queue, beats.keys() | {slot.runner for slot in slots})
 
     def forget_sightings(self) -> None:
         """Begin all observation anew: while Redis could not be reached, silence proves nothing."""
@@ -99,19 +123,27 @@ class Caretaker:
     def deliver(self) -> None:
         """Enqueue what follows jobs that have succeeded, where the worker process did not live to do it; remove old results."""
         for queue in self.queues:
-            deliver(self._store, self._reader, queue)
-            self._store.purge(queue)
+            self._tend("enqueue what follows jobs", queue, functools.partial(deliver, self._store, self._reader))
+            self._tend("purge", queue, self._purge)
+
+    def _purge(self, queue: str) -> None:
+        for _ in range(AT_ONCE):
+            if self._store.purge(queue) < BATCH:
+                return
 
     def sweep(self) -> None:
         """Empty closed slots that a late BLMOVE has filled, forget old ones."""
         for queue in self.queues:
-            graves = [slot for slot in self._reader.graves(queue) if FOREIGN not in slot]
-            held = self._reader.held(queue, graves)
-            for slot in graves:
-                if slot in held:
-                    self._recovery.take_back(queue, Death(slot, "", "swept"))
-                else:
-                    self._store.bury(queue, slot, GRAVE_MS)
+            self._tend("sweep", queue, self._sweep)
+
+    def _sweep(self, queue: str) -> None:
+        graves = [slot for slot in self._reader.graves(queue) if FOREIGN not in slot]
+        held = self._reader.held(queue, graves)
+        for slot in graves:
+            if slot in held:
+                self._recovery.take_back(queue, Death(slot, "", "swept"))
+            else:
+                self._store.bury(queue, slot, GRAVE_MS)
 
     def _watch(self, queue: str, beats: dict[str, str], now: float) -> None:
         for runner, beat in beats.items():

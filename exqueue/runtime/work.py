@@ -100,6 +100,13 @@ class Work:
             return None
         return reply if isinstance(reply, Claim) else None
 
+    def _follow(self, claim: Claim) -> None:
+        """Enqueue what follows a job, if that can be done now: it is in the outbox, and the runner will try again."""
+        try:
+            deliver(self._store, self._reader, claim.queue, claim.id)
+        except StoreError as error:
+            LOG.warning("%s: what follows it cannot be enqueued now, the runner will go on trying: %s", describe(claim), error)
+
     def _kept(self, claim: Claim, done: Execution) -> tuple[int, bytes]:
         """For how many ms the result is kept, and the result."""
         seconds = claim.header.keep if claim.header.keep is not None else done.keep

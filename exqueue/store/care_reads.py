@@ -51,13 +51,17 @@ class CareReader:
         return {slot: ids for slot, ids in found.items() if ids}
 
     def outbox(self, queue: str, job_id: str | None = None) -> dict[str, bytes]:
-        """What is to follow a job that has succeeded, or all of them, and is not enqueued yet; some of it, if it is much."""
-        key = self._keys(queue)["outbox"]
+        """What is to follow a job that has succeeded, or all such jobs, and is not enqueued yet."""
+        key, cursor = self._keys(queue)["outbox"], b""
+        all_: dict[str, bytes] = {}
         if job_id is not None:
             chain = self.channel.ask([("HGET", key, raw_id(job_id))])[0]
             return {} if chain is None else {job_id: chain}
-        found = self.channel.ask([("HSCAN", key, 0, "COUNT", 100)])[0][1]
-        return {text_id(other): chain for other, chain in pairs(found)}
+        while cursor != b"0":
+            cursor, found = self.channel.ask([("HSCAN", key, cursor or 0, "COUNT", 100)])[0]
+            all_ |= {text_id(other): chain for other, chain in pairs(found)}
+            cursor = str(int(cursor)).encode()
+        return all_
 
     def stops(self, queue: str) -> dict[str, str]:
         """The jobs that run and shall be stopped: id -> the token of the start that is meant."""

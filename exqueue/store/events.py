@@ -37,6 +37,17 @@ class EventReader:
             self._places[event.queue] = event.cursor
         return sorted(events, key=lambda event: event.at)
 
+    def past(self, most: int | None = None) -> list[Event]:
+        """What there is to read by now, of each queue at most the last so many; one look, however much is added meanwhile."""
+        events = []
+        for queue in self._known():
+            place = self._places.get(queue, "0")
+            command = ("XREVRANGE", self._key(queue), "+", f"({place}" if place != "0" else "-")
+            found = self._channel.ask([command if most is None else (*command, "COUNT", most)])[0]
+            events += [_event(queue, cursor, fields) for cursor, fields in reversed(found)]
+            self._places[queue] = events[-1].cursor if found else place
+        return sorted(events, key=lambda event: event.at)
+
     def _known(self) -> list[str]:
         if self._chosen is not None:
             return self._chosen

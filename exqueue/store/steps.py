@@ -78,7 +78,7 @@ class Store(PersonSteps, CareSteps):
         return Settled() if reply[0] == b"completed" else read_next(claim.queue, reply)
 
     def apply(self, claim: Claim, slot: str, verdict: verdicts.Settling) -> Settled | Stale:
-        """Settle a job that has not succeeded."""
+        """Settle a job that has not succeeded; one that a person wants to be stopped is discarded, whatever the verdict."""
         who: dict[str, Any] = {"slot": slot, "id": raw_id(claim.id), "token": claim.token}
         match verdict:
             case verdicts.Retry(seconds, error):
@@ -93,6 +93,8 @@ class Store(PersonSteps, CareSteps):
                 reply = self._run("discard", claim.queue, **who)
             case _:
                 assert_never(verdict)
+        if reply[0] == b"stopped":  # and asked again, it says so again
+            return self.apply(claim, slot, verdicts.Discard())
         return Stale() if reply[0] == b"stale" else Settled()
 
     def report(self, claim: Claim, note: Progress) -> Settled | Stale:
@@ -101,18 +103,14 @@ class Store(PersonSteps, CareSteps):
         return Stale() if reply[0] == b"stale" else Settled()
 
 
-def _chunks(ids: Sequence[str]) -> list[tuple[str | bytes, ...]]:
-    return [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
-
-
 def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:
     """Where to cut: at most BATCH jobs and about BATCH_BYTES of bodies a step; a server takes 1 GB in one request."""
     cuts, start, size = [], 0, 0
     for position, job in enumerate(jobs):
-        if position - start == BATCH or (size + len(job.body) > BATCH_BYTES and position > start):
+        if position - start == BATCH or (size + job.size > BATCH_BYTES and position > start):
             cuts.append((start, position))
             start, size = position, 0
-        size += len(job.body)
+        size += job.size
     return [*cuts, (start, len(jobs))] if jobs else []
 
 

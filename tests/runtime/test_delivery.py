@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.client.jobs import Job
 from exqueue.model.chain import Link, NewJob, encode_chain
-from exqueue.model.errors import StoreUnavailable
+from exqueue.model.errors import StoreCorrupt, StoreUnavailable
 from exqueue.model.job import Claim, Counts, Header
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import Follower
@@ -148,17 +147,24 @@ def rows(**changed: Any) -> bytes:
         rows(chain="a"), rows(more="x"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_logged_stays_and_holds_up_nothing(
-    app: Exqueue, succeeded: Callable[..., Job], caplog: pytest.LogCaptureFixture, raw: bytes
-) -> None:
+def test_what_cannot_be_read_is_named_stays_and_holds_up_nothing(app: Exqueue, succeeded: Callable[..., Job], raw: bytes) -> None:
     app.channel.ask([("HSET", app.store.keys("Add")["outbox"], "bad\x1b[2J", raw)])
     succeeded(SEND)
-    with caplog.at_level(logging.ERROR):
-        assert deliver(app.store, app.reader, "Add") == 1
+    with pytest.raises(StoreCorrupt, match=r"^what follows job bad\\x1b\[2J of Add cannot be read: .*somebody else wrote"):
+        deliver(app.store, app.reader, "Add")
     assert (line(app), app.queues()[0].name, len(app.queues()), app.reader.outbox("Add")) == (["mail-1"], "Add", 2, {"bad\x1b[2J": raw})
-    assert caplog.messages == [
-        "bad\\x1b[2J of Add: what was to follow the job cannot be read: somebody else wrote to this key; it stays in the outbox"
-    ]
+
+
+@on_servers
+def test_a_queue_that_cannot_take_what_follows_holds_up_no_other(app: Exqueue, succeeded: Callable[..., Job]) -> None:
+    app.channel.ask([("SET", app.store.keys("mail")["bodies"], "foreign")])
+    succeeded(SEND)
+    succeeded(Add.options(queue="other", id="add-1").call(1))
+    with pytest.raises(StoreCorrupt, match="bodies is a string"):
+        deliver(app.store, app.reader, "Add")
+    assert (line(app, "other"), len(app.reader.outbox("Add"))) == (["add-1"], 1)
+    app.channel.ask([("DEL", app.store.keys("mail")["bodies"])])
+    assert (deliver(app.store, app.reader, "Add"), line(app)) == (1, ["mail-1"])
 
 
 def test_terms_that_are_none_make_a_plain_job(app: Exqueue) -> None:

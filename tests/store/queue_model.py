@@ -32,6 +32,7 @@ class ModelJob:
     spent: Spent = (0, 0, 0)
     token: str = ""
     due: int = 0  # 0: not in the time of a test
+    begun: bool = False  # since it was enqueued or requeued; a start that was taken back does not count
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -165,6 +166,7 @@ class QueueModel(Places):
             held.insert(0, first.id)
         attempts, failures, crashes = first.spent
         first.place, first.token, first.spent = Place.PROCESSING, token, (attempts + 1, failures, crashes)
+        first.begun = True
         self.starts += 1
         return (slot, first.id, token, first.spent)
 
@@ -188,7 +190,11 @@ class QueueModel(Places):
     def _end(self, slot: str, job: ModelJob) -> None:
         self.held[slot].remove(job.id)
         job.token = ""
-        self.bell += self.crowded and self.bell < 16  # somebody was told that too many run
+
+    def _wake(self) -> None:
+        """A place is free: tell somebody who was told that too many run. What nobody hears is not rung for ever."""
+        self.crowded = self.crowded and self.bell < 16
+        self.bell += self.crowded
 
     def _judge(self, job: ModelJob, verdict: tuple[Spent, Place]) -> None:
         more, job.place = verdict
@@ -202,6 +208,8 @@ class QueueModel(Places):
         """The end of a start that has not succeeded."""
         job, answer = self._ended(*start[:3])
         if job:
+            self._wake()
+            job.begun = verdict != "release"
             self._judge(job, VERDICTS[verdict])
         return answer
 
@@ -215,7 +223,10 @@ class QueueModel(Places):
                 self.leave_key(job)
             else:
                 self.remove(job)
-        return self.claim(start[0], next_token) if next_token and answer == Settled() else answer
+        reply = self.claim(start[0], next_token) if next_token and answer == Settled() else answer
+        if job and not (isinstance(reply, tuple) and len(reply) == 4):  # else the place is taken again
+            self._wake()
+        return reply
 
     def recover(self, slot: str, started: tuple[str, str], verdict: str) -> str:
         """Take back what a dead process holds; `started`: id and token of what it is known to run."""
@@ -229,6 +240,7 @@ class QueueModel(Places):
         for job in held:
             if job.token:
                 self._end(slot, job)
+                self._wake()
                 self._judge(job, DEATHS[verdict])
             else:
                 job.place = Place.PENDING
@@ -271,13 +283,13 @@ class QueueModel(Places):
         """Run failed jobs again: those of a key in their old order, unless another of it has begun, or blocks it."""
         found = self.those(ids, Place.FAILED)
         for job in found:
-            job.spent = (job.spent[0], 0, 0)
+            job.spent, job.begun = (job.spent[0], 0, 0), False
             if not job.terms.key:
                 self.append(job)
                 continue
             head = self.jobs[self.heads.setdefault(job.terms.key, job.id)]
             job.place = Place.WAITING
-            if head is job or (head.place is Place.PENDING and head.seq > job.seq):
+            if head is job or (head.place is Place.PENDING and not head.begun and head.seq > job.seq):
                 head.place = Place.WAITING
                 self.leave_key(head)
         return len(found)

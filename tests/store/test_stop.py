@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from exqueue.model.job import Claim
+from exqueue.model.policy import Settling
+from exqueue.store.replies import Settled
 from tests.conftest import on_servers
-from tests.store.kit import DISCARD, FAIL, RELEASE, RETRY, Bench
+from tests.store.kit import DISCARD, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
 ENDS: dict[str, Callable[[Bench, Claim], object]] = {
     "complete": lambda bench, claim: bench.complete(claim),
@@ -41,9 +43,19 @@ def test_a_note_means_nothing_once_the_start_it_names_has_ended(bench: Bench, en
 def test_the_next_start_of_a_job_is_not_stopped_by_an_old_note(bench: Bench) -> None:
     claim = bench.start("a")
     bench.store.stop("q", ["a"])
-    bench.apply(claim, RELEASE)
-    bench.take()
+    bench.recover("s", claim)
+    bench.open("t")
+    bench.take("t")
     assert bench.reader.stops("q") == {}
+
+
+@on_servers
+@pytest.mark.parametrize("verdict", [RETRY, SNOOZE, FAIL, UNSPENT, RELEASE])
+def test_a_job_that_ends_before_its_runner_has_seen_the_request_is_removed_all_the_same(bench: Bench, verdict: Settling) -> None:
+    claim = bench.start("a")
+    bench.store.stop("q", ["a"])
+    answers = [bench.apply(claim, verdict), bench.apply(claim, verdict)]
+    assert (answers, bench.counts()) == ([Settled(), Settled()], {"enqueued": 1, "deleted": 1})
 
 
 @on_servers

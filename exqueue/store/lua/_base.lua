@@ -46,6 +46,15 @@ end
 
 local function terms_of(id) return parse_terms(redis.call('HGET', terms, id)) end
 
+-- What has begun once does not expire any more, though its start is taken back.
+local function begun(id)
+  local agreed = terms_of(id)
+  if agreed and agreed.expires > 0 then
+    redis.call('HSET', terms, id, string.format('%s %d %d %s 0 %s', agreed.key, agreed.priority, agreed.blocks and 1 or 0,
+                                                agreed.unique, agreed.chained))
+  end
+end
+
 -- The place in the line is the first field of a header; Lua never decodes the rest of it.
 local function seq_of(id)
   return tonumber(string.match(redis.call('HGET', jobs, id) or '', '^{"seq":(%d+)[,}]')) or 0

@@ -26,8 +26,12 @@ local function count_start(limits, now)
   redis.call('LTRIM', starts, -count, -1)
 end
 
--- A place has become free. One process is woken; rung more often than it is heard, the bell is heard in vain.
 local function count_end()
-  redis.call('HINCRBY', counters, 'running', -1)
-  if redis.call('HEXISTS', control, 'crowded') == 1 and redis.call('LLEN', bell) < 16 then redis.call('RPUSH', bell, '!') end
+  if tonumber(redis.call('HGET', counters, 'running') or 0) > 0 then redis.call('HINCRBY', counters, 'running', -1) end
+end
+
+-- A place is free: one process is woken. Bells that pile up are heard by nobody, so nobody waits any more.
+local function wake()
+  if redis.call('HEXISTS', control, 'crowded') == 0 then return end
+  if redis.call('LLEN', bell) < 16 then redis.call('RPUSH', bell, '!') else redis.call('HDEL', control, 'crowded') end
 end

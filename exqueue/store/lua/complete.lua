@@ -13,5 +13,6 @@ if standing == 'owned' then
   forget(id, 'completed')
   tell('completed', id)
 end
-if next_token == '' then return {'completed'} end
-return claim(slot, next_token, limits)
+local reply = next_token == '' and {'completed'} or claim(slot, next_token, limits)
+if standing == 'owned' and reply[1] ~= 'claimed' then wake() end -- else the place is taken again
+return reply

@@ -8,6 +8,7 @@ local standing = standing(slot, id, token)
 if standing == 'stale' then return {'stale'} end
 if standing == 'owned' then
   leave(slot, id, token)
+  wake()
   untie(id)
   forget(id, 'deleted')
   tell('discarded', id)

@@ -27,6 +27,7 @@ for i = #held, 1, -1 do
     put_back(other)
   elseif run.token == token and other == id then
     count_end()
+    wake()
     run.crashes, run.token = run.crashes + 1, '-'
     write_run(id, run)
     add_error(id, error)

@@ -1,13 +1,13 @@
 -- requeue: run failed jobs again, with all their retries, at the end of the line, those of a key at their old place;
 -- the history stays
--- keys: failed pending ranked delayed jobs runs counters settled terms heads waiting blocked events
+-- keys: failed pending ranked delayed jobs runs counters settled terms heads waiting blocked progress events
 -- argv: request then id for each of up to 100 jobs
 -- uses: line key person
 -- moves: failed -> pending, failed -> waiting, pending -> waiting, waiting -> pending
 -- replies: requeued, how many, and the positions of those that are not in failed
 -- A younger head that stands in the line and has not begun makes room: what is requeued goes before it.
 local function makes_room(head, id)
-  if seq_of(head) <= seq_of(id) or read_run(head).token ~= '-' then return false end
+  if seq_of(head) <= seq_of(id) or read_run(head).since > 0 then return false end
   return not redis.call('ZSCORE', delayed, head) and not redis.call('ZSCORE', failed, head) and take_out(head)
 end
 
@@ -29,8 +29,9 @@ for i = 2, #ARGV do
   local id = ARGV[i]
   if redis.call('ZREM', failed, id) == 1 then
     local run, agreed = read_run(id), terms_of(id)
-    run.failures, run.crashes, run.token = 0, 0, '-'
+    run.failures, run.crashes, run.since, run.token = 0, 0, 0, '-' -- as if it had never begun
     write_run(id, run)
+    redis.call('HDEL', progress, id)
     if agreed and agreed.key ~= '-' then
       rejoin(id, agreed)
     else
