@@ -50,8 +50,8 @@ class Stop(BaseException):
 class JobTimeout(Stop):
     """The job has run longer than its `timeout`, which is `seconds`. Spends a retry, as an error would."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"ran longer than its timeout of {seconds:g} s")
+    def __init__(self, seconds: float, more: str = "") -> None:
+        super().__init__(f"ran longer than its timeout of {seconds:g} s{more}")
         self.seconds = seconds
 
 

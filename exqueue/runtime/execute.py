@@ -14,21 +14,21 @@ from typing import Final
 from exqueue.model import outcome as o
 from exqueue.model import policy as verdicts
 from exqueue.model.codec import decode
-from exqueue.model.errors import CannotLoad, ExternalFailed
+from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.options import Call
 from exqueue.model.policy import Policy
 from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze, seconds_of
 from exqueue.model.text import message_of, shorten
 from exqueue.model.worker import JobInfo, Worker, limit_of, policy_of
+from exqueue.runtime import external
 from exqueue.runtime import watch as watch_module
 from exqueue.runtime.board import number_of
-from exqueue.runtime.external import External, attend, external
 from exqueue.runtime.watch import Watch
 
 TRACEBACK_LIMIT: Final = 8000
 MESSAGE_LIMIT: Final = 1000
-_OWN: Final = (__file__, watch_module.__file__)
+_OWN: Final = (__file__, watch_module.__file__, external.__file__)
 
 Around = Callable[[Callable[[], object]], object]
 
@@ -84,9 +84,7 @@ def _retry_in(claim: Claim, policy: Policy, chance: float) -> float:
 def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch, around: Around | None) -> o.Outcome:
     try:
         perform = functools.partial(watch.call, _layered(worker, call, watch))
-        result = around(perform) if around else perform()
-        process = external(result)
-        return _attend(claim, process, watch) if process else o.Returned(result)
+        result = external.wait_for(around(perform) if around else perform(), watch)  # a layer may return one of its own
     except Retry as steer:
         return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
     except Snooze as steer:
@@ -97,26 +95,16 @@ def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch, around: Aro
         return o.TimedOut(_error(claim, "timeout", error, "JobTimeout"))
     except BaseException as error:  # noqa: BLE001 (SystemExit and its kin end the job, not the process)
         return o.Raised(_error(claim, "error", error))
+    return o.Returned(result)
 
 
 def _layered(worker: Worker, call: Call, watch: Watch) -> Callable[[], object]:
-    """`perform`, and each middleware around those after it: the first of the list is outermost."""
-    layered: Callable[[], object] = functools.partial(worker.perform, *call.args, **call.kwargs)
-    if worker.middleware:
-        layered = functools.partial(watch.call, layered)  # to its end if it is async, before the layers see what it returned
+    """`perform`, to its very end, and each middleware around those after it: the first of the list is outermost."""
+    perform = functools.partial(worker.perform, *call.args, **call.kwargs)
+    layered: Callable[[], object] = functools.partial(watch.complete, perform, functools.partial(external.wait_for, watch=watch))
     for layer in reversed(worker.middleware):
         layered = functools.partial(layer, worker.job, layered)
     return layered
-
-
-def _attend(claim: Claim, process: External, watch: Watch) -> o.Outcome:
-    ending = attend(process, watch)
-    said = f"process {ending.pid} {o.ending(ending.status)}"
-    if isinstance(ending.told, JobTimeout):
-        return o.TimedOut(_error(claim, "timeout", ending.told, "JobTimeout", f"{ending.told}; told to end, {said}"))
-    if ending.told or ending.status:
-        return o.Raised(_error(claim, "error", ExternalFailed(said, ending.status)))
-    return o.Returned()
 
 
 def _expired(claim: Claim) -> ErrorInfo | None:

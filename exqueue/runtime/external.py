@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exqueue.model import outcome as o
 from exqueue.model.errors import ExternalFailed
 from exqueue.model.external import Process
-from exqueue.model.steer import Stop
+from exqueue.model.steer import JobTimeout, Stop
 from exqueue.runtime.watch import Watch
 
 # The guard reads from a pipe that only the worker process writes to. A line: it is done. The end: the worker process is
 # dead, whoever killed it, and so is all that could have ended its child; the kernel itself has no such thing for groups.
 _GUARD: Final = 'trap "" HUP INT TERM; read line || kill -s KILL -- "$1"'
 
+LONGEST_POLL: Final = 3600.0  # seconds; poll() takes no more than some days
 _UNFIT: Final = frozenset({"asyncio.subprocess", "multiprocessing.process"})
 
 External = subprocess.Popen[Any] | Process
@@ -34,12 +36,29 @@ class Ending:
     told: Stop | None = None
 
 
-def external(result: object) -> External | None:
-    """What `perform` has returned, if that is a process to wait for.
+def wait_for(result: object, watch: Watch) -> object:
+    """What `perform` has returned; if that is a process, wait until it ends, and return nothing.
 
     Raises:
-        ExternalFailed: it is one of another kind. Taken for any other result, it would be lost, and the job have succeeded.
+        ExternalFailed: it has failed, or cannot be waited for.
+        JobTimeout, JobCancelled: it was told to end for that.
     """
+    process = external(result)
+    if process is None:
+        return result
+    ending = attend(process, watch)
+    said = f"process {ending.pid} {o.ending(ending.status)}"
+    if isinstance(ending.told, JobTimeout):
+        raise JobTimeout(ending.told.seconds, f"; told to end, {said}")
+    if ending.told:
+        raise ending.told
+    if ending.status:
+        raise ExternalFailed(said, ending.status)
+    return None
+
+
+def external(result: object) -> External | None:
+    """A process to wait for, if it is one. One of another kind, taken for any other result, would be lost."""
     if isinstance(result, subprocess.Popen | Process):
         return result
     if result is not None and not _UNFIT.isdisjoint(kind.__module__ for kind in type(result).__mro__):
@@ -82,7 +101,7 @@ def _wait(pid: int, handle: int, watch: Watch) -> Stop | None:
         if told is None and (told := watch.due()):
             _send(pid, signal.SIGTERM)
         left = None if told else watch.left
-        if any(fd == handle for fd, _ in poll.poll(None if left is None else left * 1000)):
+        if any(fd == handle for fd, _ in poll.poll(None if left is None else min(left, LONGEST_POLL) * 1000)):
             return told
         watch.drain()
 

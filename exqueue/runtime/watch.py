@@ -2,14 +2,15 @@
 
 A job is stopped by an exception that a signal handler raises in it. Handlers run between any two instructions, so the
 one question is where such an exception may be raised: in code of the user, and never in code of exqueue, which it
-would tear apart. The stack itself answers it: only below `Watch.call`, and not in a frame of this module. No flag is
-set too late or cleared too early.
+would tear apart. The stack itself answers it: below `Watch.call`, not below `Watch.shield`, not in a frame of this
+module. No flag is set too late or cleared too early.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import os
 import signal
@@ -118,20 +119,17 @@ class Watch:
             self._ticking = False
 
     def call(self, action: Callable[[], object]) -> object:
-        """Run code of the user, to its end if it is async. In it, and nowhere else, `due` is raised.
+        """Run code of the user, to its end if it is async. In it, but not below `shield`, and nowhere else, `due` is raised."""
+        return _to_its_end(action())
 
-        A result that is there already is returned, also when time is up: it may be a process that somebody must end.
-        """
-        result = action()
-        if not inspect.iscoroutine(result):
-            return result
-        kept: list[object] = []
-        try:
-            asyncio.run(_keep(result, kept))
-        except Stop:
-            if not kept:
-                raise
-        return kept[0]
+    def complete(self, perform: Callable[[], object], attend: Callable[[object], object]) -> object:
+        """Inside of `call`: run `perform`, to its end if it is async, and `attend`, shielded, with what it has returned."""
+        result = _to_its_end(perform())
+        return self.shield(functools.partial(attend, result))
+
+    def shield(self, action: Callable[[], object]) -> object:
+        """Run code of exqueue inside of `call`: it asks what is `due`, and must not be torn apart."""
+        return action()
 
     def due(self) -> Stop | None:
         """Why the job shall stop now, if it shall."""
@@ -156,15 +154,30 @@ class Watch:
         self._cell.attach(target)
 
 
+def _to_its_end(result: object) -> object:
+    """A result that is there already is returned, also when time is up: it may be a process that somebody must end."""
+    if not inspect.iscoroutine(result):
+        return result
+    kept: list[object] = []
+    try:
+        asyncio.run(_keep(result, kept))
+    except Stop:
+        if not kept:
+            raise
+    return kept[0]
+
+
 async def _keep(coroutine: Awaitable[object], kept: list[object]) -> None:
     kept.append(await coroutine)
 
 
 def _in_user_code(frame: FrameType | None) -> bool:
-    """Whether a frame is below `Watch.call`, and not one of this module, where a result is just handed on."""
+    """Whether a frame is below `Watch.call`, not below `Watch.shield`, and none of this module, where a result is just handed on."""
     if frame is None or frame.f_globals is globals():
         return False
     while frame is not None and frame.f_code is not Watch.call.__code__:
+        if frame.f_code is Watch.shield.__code__:
+            return False
         frame = frame.f_back
     return frame is not None
 

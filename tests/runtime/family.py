@@ -8,13 +8,16 @@ from pathlib import Path
 from exqueue.runtime.host import start_time
 from tests.runtime.rig import Rig
 
-# It says its pid and that of its own child, which ignores SIGTERM, so that a test sees whether both are gone.
+# It says its pid and that of its own child, which ignores SIGTERM, so that a test sees whether both are gone. No other run
+# begins while there is a file `shut`: a test must not end between the start of a process and that of its guard.
 FAMILY = """
 import subprocess
 SCRIPT = '(trap "" TERM; exec sleep 1000) & echo $$ $! >>pids; trap "{trap}" TERM; while :; do sleep .02; test -e gate && exit {code}; done'
 class Family(Worker):
     {options}
     {define} perform(self, n):
+        while os.path.exists('shut'):
+            time.sleep(0.005)
         return subprocess.Popen(['sh', '-c', SCRIPT], {start})
 """
 OWN, SAME = "start_new_session=True", ""

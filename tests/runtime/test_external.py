@@ -149,3 +149,37 @@ class Unseen(Worker):
     rig.open_gate()
     runner.wait(30)
     assert "its exit code cannot be known" in errors_of(rig, job)[0][1]
+
+
+def test_what_surrounds_a_job_lasts_as_long_as_its_process_and_sees_it_fail(rig: Rig) -> None:
+    rig.workers("""
+import subprocess
+def around(job, call_next):
+    try:
+        result = call_next()
+        say('succeeded', result)
+    except Exception as error:
+        say(type(error).__name__, os.path.exists('ended'))
+        raise
+class Surrounded(Worker):
+    max_retries = 0
+    middleware = [around]
+    def perform(self, n):
+        return subprocess.Popen(['sh', '-c', f'sleep 0.1; touch ended; exit {n}'])
+""")
+    ids = rig.enqueue_many("Surrounded", 2)
+    rig.burst()
+    assert (rig.said, [job.id for job in rig.app.failed()]) == (["succeeded None", "ExternalFailed True"], ids[1:])
+
+
+def test_a_limit_of_weeks_is_none_for_today(rig: Rig) -> None:
+    rig.workers("""
+import subprocess
+class Patient(Worker):
+    timeout, max_retries = 1e9, 0
+    def perform(self, n):
+        return subprocess.Popen(['sleep', '0.05'])
+""")
+    rig.enqueue_many("Patient", 1)
+    rig.burst()
+    assert rig.app.queue("Patient").counts() == Counts(enqueued=1, completed=1)

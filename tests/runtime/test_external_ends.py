@@ -89,6 +89,7 @@ def test_kill_9_takes_the_process_and_its_children_along(rig: Rig, victim: Calla
     runner = rig.start()
     found = guarded(rig)
     (guard,) = guards(rig)
+    (rig.directory / "shut").touch()
     os.kill(victim(rig, rig.worker_of("Family")), signal.SIGKILL)
     rig.until(lambda: not living(found), "for all to be gone")
     rig.until(lambda: not start_time(guard), "for the guard to end")
@@ -104,8 +105,8 @@ def test_the_next_run_begins_when_the_process_of_the_last_one_is_dead(rig: Rig) 
     os.kill(guard, signal.SIGSTOP)  # the fork server alone must see to it
     os.kill(rig.worker_of("Family"), signal.SIGKILL)
     pids(rig, 2)
-    assert living(first) == []
     os.kill(guard, signal.SIGKILL)
+    assert living(first) == []
 
 
 def test_nothing_is_left_of_a_process_that_has_ended(rig: Rig) -> None:

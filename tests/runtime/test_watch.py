@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import time
@@ -49,6 +50,10 @@ async def later(act: Callable[[], None]) -> None:
     act()
 
 
+def job(watch: Watch, perform: Callable[[], object], attend: Callable[[object], object] = lambda result: result) -> object:
+    return watch.call(functools.partial(watch.complete, perform, attend))
+
+
 def test_a_job_whose_time_is_up_is_told_so(watch: Watch) -> None:
     watch.begin(1, 0.001, 0.0)
     with pytest.raises(JobTimeout, match=r"ran longer than its timeout of 0\.001 s"):
@@ -60,7 +65,7 @@ def test_a_job_that_a_person_wants_stopped_is_told_so(watch: Watch, cell: Cell, 
     watch.begin(1, 0.0, 0.0)
     cell.stop(1)
     with pytest.raises(JobCancelled):
-        watch.call(action)
+        job(watch, action)
 
 
 def test_a_wish_that_came_before_the_job_began_is_told_when_it_has(watch: Watch, cell: Cell) -> None:
@@ -104,7 +109,28 @@ def test_a_result_that_is_there_is_kept_though_time_is_up_while_the_loop_is_clos
 
     watch.begin(1, 0.0, 0.0)
     cell.stop(1)
-    assert watch.call(last_moment) == "kept"
+    assert job(watch, last_moment) == "kept"
+
+
+def test_what_waits_for_the_result_is_not_torn_apart_but_can_ask(watch: Watch, cell: Cell) -> None:
+    def attend(result: object) -> object:
+        alarm()
+        return result, type(watch.due())
+
+    watch.begin(1, 0.0, 0.0)
+    cell.stop(1)
+    assert job(watch, lambda: "process", attend) == ("process", JobCancelled)
+
+
+def test_what_surrounds_a_job_is_stopped_like_the_job(watch: Watch, cell: Cell) -> None:
+    def layer(call_next: Callable[[], object]) -> None:
+        call_next()
+        alarm()
+
+    watch.begin(1, 0.0, 0.0)
+    cell.stop(1)
+    with pytest.raises(JobCancelled):
+        watch.call(functools.partial(layer, functools.partial(watch.complete, lambda: None, lambda result: result)))
 
 
 def test_sigterm_ends_the_process_after_its_job_and_is_raised_in_it_only_if_the_runner_says_so(watch: Watch, cell: Cell) -> None:
