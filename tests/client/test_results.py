@@ -134,3 +134,12 @@ def test_what_is_past_can_be_read(app: Exqueue) -> None:
     job: Job = app.enqueue(Add, 1)
     job.cancel()
     assert [event.name for event in app.events(history=True).past()] == ["enqueued", "cancelled"]
+
+
+@on_servers
+def test_of_what_is_past_the_last_can_be_read_and_then_what_comes(app: Exqueue) -> None:
+    jobs = [app.enqueue(Add, number) for number in range(3)]
+    events = app.events(history=True, timeout=10)
+    assert [event.job for event in events.past(2)] == [jobs[1].id, jobs[2].id]
+    more = app.enqueue(Add, 4)
+    assert (next(events).job, events.past()) == (more.id, [])

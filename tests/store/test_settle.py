@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from exqueue.model.job import Claim, Run
+from exqueue.model.job import Claim, Run, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Recover, Retry, Snooze
 from exqueue.store.replies import Empty, Settled, Stale
@@ -177,3 +177,11 @@ def test_a_job_in_front_of_the_settled_one_stays_there(bench: Bench, settle: Cal
     bench.ask("LMOVE", bench.keys.processing("s"), bench.keys.processing("s"), "RIGHT", "LEFT")
     settle(bench, claim)
     assert bench.reader.held("q", ["s"]) == {"s": ["b"]}
+
+
+@on_servers
+def test_a_job_that_has_begun_in_time_does_not_expire_when_it_is_put_back(bench: Bench) -> None:
+    bench.put("a", expires=60_000, priority=3, unique="u")
+    bench.open("s")
+    bench.apply(bench.take(), RELEASE)
+    assert bench.record("a").terms == Terms(priority=3, unique="u")

@@ -10,6 +10,7 @@ import pytest
 
 from exqueue import enqueue, enqueue_many
 from exqueue.model.errors import ConfigError
+from exqueue.model.job import Counts
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import call
 from exqueue.store.channel import Channel
@@ -112,3 +113,21 @@ def test_schedules_of_served_workers_fire_at_each_tick_that_is_passed(exqueue_ap
 def test_schedules_of_others_do_not_fire(exqueue_app: TestApp) -> None:
     exqueue_app.advance(timedelta(hours=3))
     assert exqueue_app.queues() == []
+
+
+def test_a_job_that_was_not_started_in_time_fails_as_expired_and_runs_when_it_is_requeued(exqueue_app: TestApp, done: Done) -> None:
+    late, early = enqueue(Note.options(expires=60), "late"), enqueue(Note.options(expires=120, priority=1), "early")
+    exqueue_app.advance(61)
+    ran = exqueue_app.drain()
+    assert [(run.id, run.place) for run in ran] == [(early.id, Place.NONE), (late.id, Place.FAILED)]
+    exqueue_app.assert_failed(Note, "late", error="was to be started")
+    late.requeue()
+    exqueue_app.drain()
+    assert done == ["early", "late"]
+
+
+def test_old_results_are_removed_however_many_there_are(exqueue_app: TestApp) -> None:
+    enqueue_many(Kept, [call("x") for _ in range(250)])
+    exqueue_app.drain()
+    exqueue_app.advance(timedelta(days=1))
+    assert exqueue_app.queue(Kept).counts() == Counts(enqueued=250, completed=250)

@@ -1,0 +1,61 @@
+"""What is wrong with one queue keeps a runner from nothing that it does for the others."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from exqueue.app import Exqueue
+from exqueue.model.errors import StoreUnavailable
+from exqueue.model.lifecycle import Place
+from exqueue.model.worker import WorkerSpec
+from exqueue.runtime.caretaker import Caretaker, Identity
+from tests.client.workers import Add, Send
+from tests.conftest import on_servers
+
+
+@pytest.fixture
+def caretaker(app: Exqueue) -> Caretaker:
+    """Of the queues Add and mail."""
+    specs = (WorkerSpec("app:Add", "Add", 1, 3), WorkerSpec("app:Send", "mail", 1, 3))
+    return Caretaker(app.store, app.reader, Identity("r", "host", 1, 1), specs, 30)
+
+
+@on_servers
+def test_a_queue_that_somebody_else_writes_to_is_told_of_once_and_the_others_are_tended(
+    app: Exqueue, caretaker: Caretaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.enqueue(Send.options(delay=0.001), "x")
+    app.channel.ask([("SET", app.store.keys("Add")["delayed"], "foreign"), ("SET", app.store.keys("Add")["done"], "foreign")])
+    with caplog.at_level(logging.ERROR):
+        while not app.jobs(Place.PENDING, Send):
+            caretaker.promote()
+            caretaker.deliver()
+            caretaker.take_over(0, set())
+            caretaker.sweep()
+    assert [message.partition(", will")[0] for message in caplog.messages] == ["cannot promote for Add", "cannot purge for Add"]
+    app.channel.ask([("DEL", app.store.keys("Add")["delayed"], app.store.keys("Add")["done"])])
+
+
+def test_a_server_that_cannot_be_reached_is_not_the_fault_of_a_queue(
+    app: Exqueue, caretaker: Caretaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(app.store, "promote", gone)
+    with pytest.raises(StoreUnavailable):
+        caretaker.promote()
+
+
+@on_servers
+def test_more_than_a_hundred_old_results_are_removed_at_once(app: Exqueue, caretaker: Caretaker) -> None:
+    app.store.register("Add", "s", "{}", "r")
+    for number in range(250):
+        app.enqueue(Add.options(keep_result=1), number)
+        claim = app.store.claim("Add", "s", f"s/{number}")
+        app.store.complete(claim, "s", "", keep_ms=1)  # type: ignore[arg-type]
+    while app.queue(Add).counts().done:
+        caretaker.deliver()
+    assert app.queue(Add).counts().completed == 250
