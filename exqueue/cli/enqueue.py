@@ -46,6 +46,8 @@ def enqueue(
     )
     job = obj.app().enqueue(options, *args, **kwargs)
     render.print_json({"id": job.id, "queue": job.queue, "new": job.new}) if json else print(job.id)
+    if not job.new and not json:
+        print("this job exists already, or was accepted before; none was enqueued", file=sys.stderr)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -44,6 +44,7 @@ class Enqueuer:
         """
         options = target if isinstance(target, Configured) else Configured(target)
         calls = list(calls)
+        _check_followers(options)
         _check_single(options, len(calls))
         queue, due = _queue_of(options), due_of(options)
         jobs = self._make(options, calls)
@@ -73,8 +74,6 @@ class Enqueuer:
 
     def _follow(self, follower: Follower) -> Link:
         """A job of a chain has its id from the start: however often it is delivered, it is one job."""
-        if not isinstance(follower, Follower):
-            raise ConfigError(f"then takes jobs, got {one_line(repr(type(follower)))}; write then=[SendMail.options().call(...)]")
         options = follower.options
         return Link(_queue_of(options), due_of(options), self._make(options, [follower.call])[0])
 
@@ -89,5 +88,20 @@ def _check_single(options: Configured[Any], count: int) -> None:
         if getattr(options, name) is not None and count > 1:
             raise ConfigError(f"one {name} ({getattr(options, name)!r}) cannot stand for {count} jobs; leave out {name}=")
     for follower in options.then:
-        if isinstance(follower, Follower):
-            _check_single(follower.options, count)
+        _check_single(follower.options, count)
+
+
+def _check_followers(options: Configured[Any]) -> None:
+    """What follows is a list of jobs, and no two of them go by one id or one unique name of a queue."""
+    followers = options.then if isinstance(options.then, list | tuple) else [options.then]
+    wrong = [follower for follower in followers if not isinstance(follower, Follower)]
+    if wrong or followers is not options.then:
+        got = one_line(repr(type(wrong[0]))) if wrong else "one without a list around it"
+        raise ConfigError(f"then takes jobs, got {got}; write then=[SendMail.options().call(...)]")
+    names = [(_queue_of(follower.options), name, value) for follower in options.then for name in ("id", "unique")
+             if (value := getattr(follower.options, name)) is not None]  # fmt: skip
+    for queue, name, value in names:
+        if names.count((queue, name, value)) > 1:
+            raise ConfigError(f"two jobs in then have the {name} {value!r}, so one of them would be left out; give them different ones")
+    for follower in options.then:
+        _check_followers(follower.options)

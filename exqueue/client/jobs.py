@@ -110,7 +110,7 @@ class Job:
 class Filter:
     """Which jobs of a list are meant. `worker`, `error`: text found in the worker's name, in the last error's type or message.
 
-    `since`: only what failed (or is due) after that, ms since 1970. `ids`: whole ids, or their beginnings. `key`: the key.
+    `since`: only what failed, or elsewhere was enqueued, after that, ms since 1970. `ids`: whole ids, or their beginnings. `key`: the key.
     """
 
     worker: str | None = None
@@ -125,7 +125,7 @@ class Filter:
             return False
         if self.key is not None and record.terms.key != self.key:
             return False
-        if self.since is not None and (record.when or record.header.at) < self.since:
+        if self.since is not None and (record.when if record.place is Place.FAILED else record.header.at) < self.since:
             return False
         if self.ids is not None and not any(beginning and record.id.startswith(beginning) for beginning in self.ids):
             return False

@@ -12,7 +12,8 @@ from exqueue.model.lifecycle import Place
 from exqueue.store.events import BLOCK, EventReader
 from exqueue.store.reads import Reader
 
-ENDS = ("completed", "failed", "deleted", "cancelled", "discarded")
+REMOVED = ("deleted", "cancelled", "discarded")
+ENDS = ("completed", "failed", *REMOVED)
 
 
 def wait_for_result(reader: Reader, queue: str, job_id: str, timeout: float | None) -> Any:
@@ -20,7 +21,7 @@ def wait_for_result(reader: Reader, queue: str, job_id: str, timeout: float | No
 
     Raises:
         JobFailed: it failed for good, or was removed.
-        ResultUnavailable: no result is kept of it, or it has not succeeded in time (`timed_out`).
+        ResultUnavailable: no result is kept of it, or not any more, or it has not succeeded in time (`timed_out`).
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     news = EventReader(reader.channel, reader.namespace, [queue])  # from here on: what happens while we look is not missed
@@ -28,7 +29,10 @@ def wait_for_result(reader: Reader, queue: str, job_id: str, timeout: float | No
         raw = reader.result(queue, job_id)
         if raw is not None:
             return decode_result(job_id, raw)
-        _check(job_id, reader.find(queue, job_id))
+        record = reader.find(queue, job_id)
+        if record is None:
+            raise _gone(reader, queue, job_id)
+        _check(job_id, record)
         left = BLOCK if deadline is None else deadline - time.monotonic()
         if left <= 0:
             raise ResultUnavailable(job_id, "it has not ended in time", timed_out=True)
@@ -41,9 +45,15 @@ def _wait(news: EventReader, job_id: str, until: float) -> None:
             return
 
 
-def _check(job_id: str, record: JobRecord | None) -> None:
-    if record is None:
-        raise JobFailed(job_id, "is gone: it was removed, or its result was kept long enough")
+def _gone(reader: Reader, queue: str, job_id: str) -> JobFailed | ResultUnavailable:
+    """Why there is no such job; the events know, if it was not too long ago."""
+    past = EventReader(reader.channel, reader.namespace, [queue], history=True).past()
+    if any(event.job == job_id and event.name in REMOVED for event in past):
+        return JobFailed(job_id, "was removed by a person")
+    return ResultUnavailable(job_id, "it has succeeded, or was removed long ago, and none is kept of it any more")
+
+
+def _check(job_id: str, record: JobRecord) -> None:
     if record.place is Place.FAILED:
         last = record.errors[-1] if record.errors else None
         raise JobFailed(job_id, f"has failed for good: {last.type}: {last.message}" if last else "has failed for good")

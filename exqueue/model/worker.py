@@ -78,7 +78,9 @@ class Worker:
         keep_result: float | timedelta | None = None,
     ) -> Configured[P]:  # fmt: skip
         """This worker with options for one enqueue: `enqueue(SyncInvoices.options(key="customer-42"), 42)`. See `Configured`."""
-        return Configured(cls, key, delay, at, priority, id, unique, queue, tuple(then), timeout, expires, keep_result)
+        return Configured(
+            cls, key, delay, at, priority, id, unique, queue, tuple(then) if isinstance(then, list) else then, timeout, expires, keep_result
+        )
 
     def after_success(self, result: object) -> None:
         """Called once, in the worker process, after the job has succeeded and is settled. An exception in it is logged."""
@@ -180,8 +182,10 @@ def _check_order(worker: type[Worker]) -> None:
     if worker.on_failure not in (None, "block", "continue"):
         raise ConfigError(f'{worker.__name__}.on_failure is {worker.on_failure!r}; it takes "block" or "continue"')
     check_priority(f"{worker.__name__}.priority", worker.priority)
-    if not all(callable(layer) for layer in worker.middleware):
-        raise ConfigError(f"{worker.__name__}.middleware takes functions of a job and of what to call next")
+    if not isinstance(worker.middleware, list | tuple) or not all(callable(layer) for layer in worker.middleware):
+        raise ConfigError(
+            f"{worker.__name__}.middleware is {worker.middleware!r}; it takes a list of functions of a job and of what to call next"
+        )
 
 
 def limits_of(worker: type[Worker]) -> str:

@@ -21,7 +21,7 @@ def after_success(worker: Worker, result: object) -> None:
     try:
         worker.after_success(result)
     except BaseException:
-        LOG.exception("%s.after_success raised", type(worker).__name__)
+        LOG.exception("%s.after_success raised, after job %s", type(worker).__name__, worker.job.id)
 
 
 def after_trouble(worker: Worker | None, verdict: verdicts.Settling) -> None:
@@ -42,4 +42,4 @@ def after_trouble(worker: Worker | None, verdict: verdicts.Settling) -> None:
             case _:
                 assert_never(verdict)
     except BaseException:
-        LOG.exception("%s.%s raised", type(worker).__name__, name)
+        LOG.exception("%s.%s raised, after job %s", type(worker).__name__, name, worker.job.id)

@@ -186,7 +186,7 @@ class Channel:
         return StoreError(f"Redis at {self._where} answered with an error: {one_line(str(error), 200)}")
 
     def _unavailable(self, error: Exception, *, uncertain: bool = True) -> StoreUnavailable:
-        said = one_line(str(error), 160) or type(error).__name__
+        said = one_line(str(error), 160).rstrip(".") or type(error).__name__
         return StoreUnavailable(f"cannot reach Redis at {self._where}: {said}; is it running, is EXQUEUE_URL right?", uncertain=uncertain)
 
 

@@ -79,6 +79,8 @@ class TestApp(Exqueue):
         """Let the schedules of these workers fire from now on, as a runner of theirs would: at each tick that `advance` passes."""
         self._specs = tuple(spec_of(check_worker(worker)) for worker in workers)
         self._timetable = Timetable(self.store, self.reader, self._specs)
+        for spec in self._specs:
+            self.store.announce(spec.queue)
         self._timetable.look()
 
     def run_one(self, worker: Target = None, *, raising: bool = False) -> Ran:

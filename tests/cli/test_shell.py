@@ -24,8 +24,8 @@ class Pay(Worker):
 """
 BANNER = """\
 exqueue shell, <Exqueue {namespace} at {url}>
-  Add: 1 pending, 1 delayed, 1 processing, 2 failed
-  Mail: 0 pending, 0 delayed, 0 processing, 1 failed
+  Add: 1 pending, 0 waiting, 1 delayed, 1 processing, 2 failed
+  Mail: 0 pending, 0 waiting, 0 delayed, 0 processing, 1 failed
 failed              the failed jobs; failed[0].requeue(), failed[0].errors, failed.filter(error='Timeout').requeue()
 queues['NAME']      .counts(), .failed(); app.job(ID) finds a job wherever it is
 workers: Add, Pay; enqueue(Add, ...)
@@ -93,7 +93,7 @@ def test_a_mistake_leaves_the_shell_open(app: Exqueue, shop: Hands, tmp_path: Pa
 @pytest.mark.slow
 def test_it_works_at_a_terminal(app: Exqueue, shop: Hands, tmp_path: Path) -> None:
     terminal = Terminal(*_words(app), "shop", cwd=tmp_path, env=_home(tmp_path))
-    terminal.until("Add: 1 pending, 1 delayed, 1 processing, 2 failed")
+    terminal.until("Add: 1 pending, 0 waiting, 1 delayed, 1 processing, 2 failed")
     terminal.until("In [")
     terminal.type("failed[0].requeue()\r")
     terminal.type("exit\r")

@@ -73,7 +73,7 @@ def calls(app: Exqueue, what: str = "asked") -> int:
 @pytest.mark.parametrize(
     ("act", "said"),
     [(lambda app, job, claim: app.store.apply(claim(), "s", Fail(ERROR)), "has failed for good: ValueError: no"),
-     (lambda app, job, claim: job.cancel(), "is gone: it was removed, or its result was kept long enough")],
+     (lambda app, job, claim: job.cancel(), "was removed by a person")],
     ids=["failed", "cancelled"],
 )  # fmt: skip
 def test_a_job_that_gives_no_result_says_why(app: Exqueue, claim: Callable[[], Claim], act: Any, said: str) -> None:
@@ -143,3 +143,11 @@ def test_of_what_is_past_the_last_can_be_read_and_then_what_comes(app: Exqueue) 
     assert [event.job for event in events.past(2)] == [jobs[1].id, jobs[2].id]
     more = app.enqueue(Add, 4)
     assert (next(events).job, events.past()) == (more.id, [])
+
+
+@on_servers
+def test_a_job_that_has_succeeded_without_a_kept_result_has_not_failed(app: Exqueue, claim: Callable[[], Claim]) -> None:
+    job = app.enqueue(Add, 1)
+    succeed(app, claim(), 2)
+    with pytest.raises(ResultUnavailable, match="it has succeeded, or was removed long ago"):
+        job.result(timeout=10)

@@ -106,8 +106,8 @@ def test_the_stamps_of_other_entries_are_left_alone() -> None:
 def test_schedules_of_served_workers_fire_at_each_tick_that_is_passed(exqueue_app: TestApp) -> None:
     exqueue_app.serve(Hourly)
     exqueue_app.advance(timedelta(hours=3))
-    jobs = exqueue_app.jobs(Place.PENDING, Hourly)
-    assert [job.id[-5:-1] for job in jobs] == [f"{(exqueue_app.now - timedelta(hours=back)):%H}00" for back in (2, 1, 0)]
+    ran = exqueue_app.drain()
+    assert [run.id[-5:-1] for run in ran] == [f"{(exqueue_app.now - timedelta(hours=back)):%H}00" for back in (2, 1, 0)]
 
 
 def test_schedules_of_others_do_not_fire(exqueue_app: TestApp) -> None:
