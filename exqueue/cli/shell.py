@@ -50,9 +50,8 @@ def banner(app: Exqueue, names: dict[str, Any]) -> str:
     lines = [f"exqueue shell, {one_line(repr(app))}"]
     for name, queue in names["queues"].items():
         c = queue.counts()
-        lines.append(
-            f"  {one_line(name)}: {c.pending} pending, {c.waiting} waiting, {c.delayed} delayed, {c.processing} processing, {c.failed} failed"
-        )
+        places = ("pending", "waiting", "delayed", "processing", "failed")
+        lines.append(f"  {one_line(name)}: {', '.join(f'{getattr(c, place)} {place}' for place in places)}")
     lines += ["failed              the failed jobs; failed[0].requeue(), failed[0].errors, failed.filter(error='Timeout').requeue()",
               "queues['NAME']      .counts(), .failed(); app.job(ID) finds a job wherever it is"]  # fmt: skip
     workers = [name for name, value in names.items() if isinstance(value, type) and name != "call"]
