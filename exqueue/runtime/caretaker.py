@@ -86,7 +86,9 @@ class Caretaker:
                 LOG.error("cannot %s for %s, will go on trying: %s", what, queue, error)
             self._told.add((what, queue))
             return None
-        self._told.discard((what, queue))
+        if (what, queue) in self._told:
+            LOG.info("can %s for %s again", what, queue)
+            self._told.discard((what, queue))
         return answer
 
     def idle(self) -> bool:

@@ -14,7 +14,7 @@ from tests.cli.kit import Hands, environment, run
 
 NOWHERE = "redis://user:secret@localhost:1/0"
 UNREACHABLE = (
-    "exqueue: cannot reach Redis at redis://***@localhost:1/0: Error 111 connecting to localhost:1. Connection refused.; "
+    "exqueue: cannot reach Redis at redis://***@localhost:1/0: Error 111 connecting to localhost:1. Connection refused; "
     "is it running, is EXQUEUE_URL right?"
 )
 SECRETS = [
