@@ -9,8 +9,15 @@ local function answered(request)
   return reply
 end
 
-local function answer(request, reply)
-  if reply[2] == 0 then return reply end -- nothing was done, so asking again is no different
-  redis.call('HSET', settled, 'by hand', request .. ' ' .. table.concat(reply, ' '))
+-- Do this to each of the ids; `act` says whether there was anything to do. What was done to nothing is not remembered:
+-- asked again, it is no different.
+local function for_each(done, request, act)
+  local reply = answered(request)
+  if reply then return reply end
+  reply = {done, 0}
+  for i = 2, #ARGV do
+    if act(ARGV[i]) then reply[2] = reply[2] + 1 else reply[#reply + 1] = i - 2 end
+  end
+  if reply[2] > 0 then redis.call('HSET', settled, 'by hand', request .. ' ' .. table.concat(reply, ' ')) end
   return reply
 end

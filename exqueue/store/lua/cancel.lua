@@ -4,21 +4,13 @@
 -- uses: line key gone ties person
 -- moves: pending -> none, delayed -> none, waiting -> none, waiting -> pending
 -- replies: cancelled, how many, and the positions of those that are in none of these places
-local reply = answered(request)
-if reply then return reply end
-reply = {'cancelled', 0}
-for i = 2, #ARGV do
-  local id = ARGV[i]
+return for_each('cancelled', request, function(id)
   local agreed = terms_of(id)
-  if redis.call('ZREM', delayed, id) == 1
-     or (agreed and redis.call('ZREM', waiting, mention(id, agreed.key)) == 1) or take_out(id) then
-    untie(id)
-    forget(id, 'deleted')
-    tell('cancelled', id)
-    reply[2] = reply[2] + 1
-  else
-    reply[#reply + 1] = i - 2
-  end
-end
-ring()
-return answer(request, reply)
+  if redis.call('ZREM', delayed, id) == 0 and not (agreed and redis.call('ZREM', waiting, mention(id, agreed.key)) == 1)
+     and not take_out(id) then return false end
+  untie(id)
+  forget(id, 'deleted')
+  tell('cancelled', id)
+  ring() -- it may have been the last in `pending`, but not the last of the line
+  return true
+end)

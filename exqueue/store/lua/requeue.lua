@@ -22,26 +22,18 @@ local function rejoin(id, agreed)
   advance(agreed.key)
 end
 
-local reply = answered(request)
-if reply then return reply end
-reply = {'requeued', 0}
-for i = 2, #ARGV do
-  local id = ARGV[i]
-  if redis.call('ZREM', failed, id) == 1 then
-    local run, agreed = read_run(id), terms_of(id)
-    run.failures, run.crashes, run.since, run.token = 0, 0, 0, '-' -- as if it had never begun
-    write_run(id, run)
-    redis.call('HDEL', progress, id)
-    if agreed and agreed.key ~= '-' then
-      rejoin(id, agreed)
-    else
-      next_seq(id)
-      append(id, agreed)
-    end
-    tell('requeued', id)
-    reply[2] = reply[2] + 1
+return for_each('requeued', request, function(id)
+  if redis.call('ZREM', failed, id) == 0 then return false end
+  local run, agreed = read_run(id), terms_of(id)
+  run.failures, run.crashes, run.since, run.token = 0, 0, 0, '-' -- as if it had never begun
+  write_run(id, run)
+  redis.call('HDEL', progress, id)
+  if agreed and agreed.key ~= '-' then
+    rejoin(id, agreed)
   else
-    reply[#reply + 1] = i - 2
+    next_seq(id)
+    append(id, agreed)
   end
-end
-return answer(request, reply)
+  tell('requeued', id)
+  return true
+end)
