@@ -112,7 +112,7 @@ class Terminal:
         self._side, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 180, 0, 0))
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", sys.executable, "-m", "exqueue", *words],
+            ["setsid", "--ctty", "--wait", "env", "--default-signal=INT", sys.executable, "-m", "exqueue", *words],
             stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=environment({"TERM": "xterm", **(env or {})}),
         )  # fmt: skip
         os.close(theirs)

@@ -42,12 +42,14 @@ def test_a_wrong_choice_is_refused(exq: Command, shop: Hands, words: list[str], 
 
 def test_events_are_shown_in_order(exq: Command, shop: Hands) -> None:
     shop.claim()
-    assert exq("events").lines == ["T enqueued Add p1", "T enqueued Mail m1", "T claimed Add p1 s"]
+    assert exq("events", "--queue", "Add").lines == ["T enqueued Add p1", "T claimed Add p1 s"]
+    assert sorted(exq("events").lines) == ["T claimed Add p1 s", "T enqueued Add p1", "T enqueued Mail m1"]
 
 
 def test_events_can_be_chosen(exq: Command, shop: Hands) -> None:
     shop.put("p2")
-    assert (exq("events", "--limit", "1").lines, exq("events", "--queue", "Mail").lines) == (["T enqueued Add p2"], ["T enqueued Mail m1"])
+    last, mail = exq("events", "--queue", "Add", "--limit", "1").lines, exq("events", "--queue", "Mail").lines
+    assert (last, mail, len(exq("events", "--limit", "2").lines)) == (["T enqueued Add p2"], ["T enqueued Mail m1"], 2)
 
 
 def test_an_event_as_json(exq: Command, shop: Hands) -> None:
