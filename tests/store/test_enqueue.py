@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exqueue.model.chain import NewJob
 from exqueue.model.job import Run
 from exqueue.model.lifecycle import Place
 from tests.conftest import on_servers
@@ -34,6 +35,27 @@ def test_a_job_for_later_is_delayed_until_then(bench: Bench) -> None:
     seconds, micros = bench.ask("TIME")
     left = bench.record("a").when - int(seconds) * 1000 - int(micros) // 1000
     assert (bench.counts(), 50_000 < left <= 60_000) == ({"delayed": 1, "enqueued": 1}, True)
+
+
+@on_servers
+@pytest.mark.parametrize("due", ["1", "0", "+0", "999999999999"])
+def test_a_job_whose_time_is_past_stands_in_line_at_once(bench: Bench, due: str) -> None:
+    bench.store.enqueue("q", [NewJob("a", HEADER, BODY)], due)
+    assert (bench.pending, bench.counts()) == (["a"], {"pending": 1, "enqueued": 1})
+
+
+@on_servers
+def test_a_job_for_a_moment_is_delayed_until_then(bench: Bench) -> None:
+    bench.store.enqueue("q", [NewJob("a", HEADER, BODY)], "9999999999999")
+    assert (bench.record("a").place, bench.record("a").when) == (Place.DELAYED, 9_999_999_999_999)
+
+
+@on_servers
+def test_an_expiry_is_counted_from_now_on(bench: Bench) -> None:
+    bench.put("a", expires=60_000)
+    seconds, micros = bench.ask("TIME")
+    left = bench.record("a").terms.expires - int(seconds) * 1000 - int(micros) // 1000
+    assert 50_000 < left <= 60_000
 
 
 @on_servers
@@ -98,6 +120,14 @@ def test_ids_become_older_when_ten_thousand_are_recent_and_forgotten_a_generatio
     kept = bench.snapshot()
     assert (len(kept["older"]), b"last" in kept["older"], "recent" in kept) == (10_000, True, False)
     assert bench.put("last", "forgotten") == [False, True]
+
+
+@on_servers
+def test_ids_do_not_become_older_before_ten_thousand_are_recent(bench: Bench) -> None:
+    bench.ask("SADD", bench.keys["recent"], *range(9_998))
+    bench.ask("HSET", bench.keys["counters"], "enqueued", 999, "completed", 999)
+    bench.complete(bench.start("last"))
+    assert {"recent", "older"} & bench.snapshot().keys() == {"recent"}
 
 
 @on_servers

@@ -9,7 +9,7 @@ local function is_head(id, agreed) return agreed and agreed.key ~= '-' and redis
 -- Whether the job may go to the line: it is at the head of its key now, or has none. Else it waits.
 local function join(id, agreed)
   if not agreed or agreed.key == '-' then return true end
-  if redis.call('HSETNX', heads, agreed.key, id) == 1 or redis.call('HGET', heads, agreed.key) == id then return true end
+  if redis.call('HSETNX', heads, agreed.key, id) == 1 then return true end
   redis.call('ZADD', waiting, 0, mention(id, agreed.key))
   return false
 end
