@@ -89,9 +89,7 @@ class Work:
             self._tell_stale(claim)
             return None
         if claim.terms.chained:
-            self._insist(
-                "enqueue what follows a job", lambda: deliver(self._store, self._reader, claim.queue), lambda: self._watch.stopping
-            )
+            self._follow(claim)
         if worker is not None and callbacks.wants_success(worker) and isinstance(done.outcome, outcomes.Returned):
             callbacks.after_success(worker, done.outcome.result)
             self._end_if_forked()

@@ -19,6 +19,7 @@ from exqueue.runtime.work import Post
 from exqueue.store.channel import Channel
 from exqueue.store.scripts import Script
 from exqueue.store.steps import Store
+from tests.client.workers import Send
 from tests.conftest import on_servers
 
 POST = Post("r.1", "r", "Last", "{}")
@@ -84,3 +85,14 @@ def test_a_process_whose_slot_was_closed_ends_and_runs_nothing(app: Exqueue, han
     app.store.recover("Last", POST.slot, "r", "", ("", ""), None)
     assert work(app, app.channel) == FENCED
     assert app.queue(Last).counts() == Counts(pending=1, enqueued=1)
+
+
+@on_servers
+def test_what_cannot_follow_a_job_keeps_its_process_from_nothing(app: Exqueue, handlers: None) -> None:
+    foreign = app.store.keys("mail")["bodies"]
+    app.channel.ask([("SET", foreign, "foreign")])
+    app.enqueue(Last.options(then=[Send.options().call("x")]), False)
+    app.enqueue(Last, True)
+    ended = work(app, app.channel)
+    app.channel.ask([("DEL", foreign)])
+    assert (ended, app.queue("Last").counts(), len(app.reader.outbox("Last"))) == (ORDERLY, Counts(enqueued=2, completed=2), 1)
