@@ -118,6 +118,16 @@ def test_who_has_been_moved_the_last_of_the_list_wakes_another_for_those_that_ar
 
 
 @on_servers
+def test_when_the_last_of_the_list_is_cancelled_a_bell_wakes_for_those_that_are_ranked(bench: Bench) -> None:
+    bench.put("a")
+    bench.put("low", priority=-1)
+    bench.open("s")
+    bench.store.cancel("q", ["a"])
+    bench.move("s")
+    assert (bench.ask("LLEN", bench.keys.processing("s")), bench.take().id) == (1, "low")
+
+
+@on_servers
 def test_an_empty_line_is_empty_also_after_a_bell(bench: Bench) -> None:
     bench.put("h", priority=1)
     bench.store.cancel("q", ["h"])

@@ -131,6 +131,24 @@ def test_a_request_sent_again_is_answered_as_before_and_not_done_again(bench: Be
 
 
 @on_servers
+def test_a_skip_sent_again_is_answered_as_before_and_not_done_again(bench: Bench) -> None:
+    bench.fail("a", key="a")
+    bench.put("a2", key="a")
+    bench.put("b", key="b")
+    first, after = sent(bench, "skip", "request-1", "a", "b"), bench.snapshot()
+    assert (first, sent(bench, "skip", "request-1", "a", "b"), bench.snapshot()) == ([b"skipped", 1, 1], first, after)
+
+
+@on_servers
+@pytest.mark.parametrize(("action", "word"), [("requeue", b"requeued"), ("delete", b"deleted"), ("cancel", b"cancelled")])
+def test_it_is_said_at_which_places_of_the_request_nothing_could_be_done(bench: Bench, action: str, word: bytes) -> None:
+    bench.fail("a")
+    bench.put("b")
+    names = {"requeue": ("b", "x", "a"), "delete": ("b", "x", "a"), "cancel": ("a", "x", "b")}[action]
+    assert sent(bench, action, "request-1", *names) == [word, 1, 0, 1]
+
+
+@on_servers
 @pytest.mark.parametrize("action", ACT)
 def test_an_id_named_twice_counts_once(bench: Bench, action: str) -> None:
     bench.fail("a")

@@ -9,6 +9,7 @@ import pytest
 from exqueue.model.job import Claim
 from exqueue.model.policy import Settling
 from exqueue.store.replies import Settled
+from exqueue.store.scripts import script
 from tests.conftest import on_servers
 from tests.store.kit import DISCARD, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
@@ -65,6 +66,23 @@ def test_old_notes_are_dropped_with_the_next_request(bench: Bench) -> None:
     bench.complete(claim, "s/2")
     bench.store.stop("q", ["b"])
     assert bench.snapshot()["stops"] == {b"b": b"s/2"}
+
+
+@on_servers
+def test_a_note_for_a_start_that_goes_on_stays_when_another_is_noted(bench: Bench) -> None:
+    first = bench.start("a", "b")
+    bench.open("t")
+    second = bench.take("t")
+    bench.store.stop("q", ["a"])
+    bench.store.stop("q", ["b"])
+    assert bench.reader.stops("q") == {"a": first.token, "b": second.token}
+
+
+@on_servers
+def test_it_is_said_which_jobs_do_not_run(bench: Bench) -> None:
+    bench.start("a", "b")
+    loaded = script("stop")
+    assert bench.channel.run(loaded, loaded.locate(bench.keys, {}), loaded.arguments({}, ("b", "a", "x"))) == [b"noted", 1, 0, 2]
 
 
 @on_servers
