@@ -20,6 +20,7 @@ from exqueue.model.settings import Settings
 
 ROOT: Final = Path(__file__).parents[2]
 README: Final = ROOT / "README.md"
+FAULTS: Final = ROOT / "docs/faults.md"
 PREFIX: Final = r"(?:[A-Z_]+=\S+ +)*"
 TRIED: Final = re.compile(rf"{PREFIX}(?:exqueue|python|pytest)\b")
 UNTIL_STOPPED: Final = re.compile(rf"{PREFIX}exqueue (?:--\S+ \S+ )*run (?!.*--burst)")
@@ -196,7 +197,7 @@ def test_the_table_of_settings_has_all_settings_with_their_defaults() -> None:
 
 
 def test_the_table_of_kills_names_for_each_the_job_its_place_and_what_is_counted() -> None:
-    rows = table(README, "what is killed")
+    rows = table(FAULTS, "what is killed")
     assert len(rows) >= 10
     assert [row[0] for row in rows if len(row) != 4 or not all(row)] == []
 
