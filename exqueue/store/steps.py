@@ -41,7 +41,11 @@ class Store(PersonSteps, CareSteps):
             rest: list[str | bytes] = []
             for job in jobs[start:end]:
                 rest += (job.id, job.head, job.body, job.terms, job.chain)
-            reply = self._run("enqueue", queue, rest=tuple(rest), due=due)
+            try:
+                reply = self._run("enqueue", queue, rest=tuple(rest), due=due)
+            except StoreError as error:
+                error.uncertain = error.uncertain or start > 0  # those before have been accepted
+                raise
             if reply[0] == b"founded":  # also after somebody emptied the server under us
                 self._announce_again(queue)
             for position, known in zip(reply[1::2], reply[2::2], strict=True):
