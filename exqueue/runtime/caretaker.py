@@ -140,9 +140,9 @@ class Caretaker:
 
     def _sweep(self, queue: str) -> None:
         graves = [slot for slot in self._reader.graves(queue) if FOREIGN not in slot]
-        held = self._reader.held(queue, graves)
+        filled = self._reader.filled(queue, graves)  # also by a bell: it is rung for others, and a slot with one is never buried
         for slot in graves:
-            if slot in held:
+            if slot in filled:
                 self._recovery.take_back(queue, Death(slot, "", "swept"))
             else:
                 self._store.bury(queue, slot, GRAVE_MS)

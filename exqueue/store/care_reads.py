@@ -50,6 +50,12 @@ class CareReader:
         found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
         return {slot: ids for slot, ids in found.items() if ids}
 
+    def filled(self, queue: str, slots: Sequence[str]) -> set[str]:
+        """Those of these slots that hold anything, be it a bell only."""
+        keys = self._keys(queue)
+        lengths = self.channel.ask([("LLEN", keys.processing(slot)) for slot in slots]) if slots else []
+        return {slot for slot, length in zip(slots, lengths, strict=True) if length}
+
     def outbox(self, queue: str, job_id: str | None = None) -> dict[str, bytes]:
         """What is to follow a job that has succeeded, or all such jobs, and is not enqueued yet."""
         key, cursor = self._keys(queue)["outbox"], b""

@@ -59,3 +59,14 @@ def test_more_than_a_hundred_old_results_are_removed_at_once(app: Exqueue, caret
     while app.queue(Add).counts().done:
         caretaker.deliver()
     assert app.queue(Add).counts().completed == 250
+
+
+@on_servers
+def test_a_bell_that_a_late_blmove_brings_into_a_closed_slot_is_rung_again(app: Exqueue, caretaker: Caretaker) -> None:
+    keys = app.store.keys("Add")
+    app.enqueue(Add.options(priority=1), 1)
+    app.store.register("Add", "s", "{}", "r")
+    app.store.recover("Add", "s", "r", "", ("", ""), None)
+    app.channel.ask([("LMOVE", keys["pending"], keys.processing("s"), "LEFT", "RIGHT")])
+    caretaker.sweep()
+    assert app.channel.ask([("LRANGE", keys["pending"], 0, -1), ("EXISTS", keys.processing("s"))]) == [[b"!"], 0]
