@@ -18,9 +18,10 @@ from tests.faults import checks
 from tests.faults.faults import Fault, Request, Scenario
 from tests.faults.programs import PROGRAMS, Program
 from tests.faults.server import server
+from tests.faults.traffic import Clock
 from tests.faults.wire import Lines
 from tests.faults.workers import STAGE
-from tests.faults.world import ELSEWHERE, HERE, Clock, World
+from tests.faults.world import ELSEWHERE, HERE, World
 
 ROUNDS = 10
 
@@ -46,6 +47,7 @@ class Bench:
                 _with_a_freeze(world, program, scenario.freeze)
             else:
                 program.run(world)
+                world.over = True
                 world.troubles += [f"after the program: {line}" for line in broken(world.eye, "t")]
                 heal(world, program, HERE)
             return checks.findings(world, program, scenario), world.trace
@@ -105,7 +107,7 @@ def _with_a_freeze(world: World, program: Program, freeze: Fault) -> None:
             errors.append(error)
         frozen.set()
 
-    thread = threading.Thread(target=run)
+    world.stage = thread = threading.Thread(target=run)
     world.freezer = stand_still
     thread.start()
     frozen.wait()
@@ -120,7 +122,7 @@ def _with_a_freeze(world: World, program: Program, freeze: Fault) -> None:
     heal(world, program, ELSEWHERE, frozen=True)
     go_on.set()
     thread.join()
-    world.each = lambda: None
+    world.each, world.over = (lambda: None), True
     heal(world, program, HERE, frozen=True)
     if errors:
         raise errors[0]

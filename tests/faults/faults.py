@@ -9,7 +9,6 @@ from typing import Any, Final
 from redis._parsers.base import BaseParser
 
 
-
 class Kind(Enum):
     """What happens to a request. A *caller* that was killed does nothing any more; else it may ask again."""
 

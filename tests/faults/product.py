@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import Final
 
 from tests.faults.bench import Bench
 from tests.faults.faults import FREEZES, Fault, Request, Scenario
@@ -12,22 +12,25 @@ from tests.faults.faults import FREEZES, Fault, Request, Scenario
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Of how many scenarios one is run. `singles`: with one fault in the program; `healing`: with one in what comes after it.
+    """How many scenarios of a program are run. `singles`: with one fault in the program; `healing`: with one in what comes after it.
 
-    `pairs`: how many second faults are tried for each single one. `zombies`, `moves`: of the requests somebody stands still
-    at, and of the numbers of moves the others make meanwhile.
+    `pairs`: for each of these, how many with a second fault behind the first. `zombies`: in which somebody stands still.
     """
 
     singles: int
     healing: int
     pairs: int
     zombies: int
-    moves: int
+
+    @property
+    def whole(self) -> int:
+        """How many there are in all, if the program has so many, with the one without a fault."""
+        return 1 + (self.singles + self.healing) * (1 + self.pairs) + self.zombies
 
 
-EVERYTHING = Sample(singles=1, healing=1, pairs=10**9, zombies=1, moves=1)
-SOME = Sample(singles=4, healing=13, pairs=1, zombies=3, moves=29)
-MOVES = 60  # requests after which those who take over have done all they can
+EVERYTHING: Final = Sample(10**9, 10**9, 10**9, 10**9)
+SOME: Final = Sample(singles=120, healing=20, pairs=1, zombies=30)
+MOVES: Final = 60  # requests after which those who take over have done all they can
 
 
 def scenarios(bench: Bench, program: str, sample: Sample) -> Iterator[tuple[Scenario, list[str]]]:
@@ -36,13 +39,13 @@ def scenarios(bench: Bench, program: str, sample: Sample) -> Iterator[tuple[Scen
     yield undisturbed, found
     own = [request for request in trace if not _heals(request)]
     healing = [request for request in trace if _heals(request)]
-    firsts = [*islice(_singles(program, own), 0, None, sample.singles), *islice(_singles(program, healing), 0, None, sample.healing)]
+    firsts = [*_some(_singles(program, own), sample.singles), *_some(_singles(program, healing), sample.healing)]
     for turn, first in enumerate(firsts):
         found, trace = bench.run(first)
         yield first, found
-        for pair in _some(list(_pairs(first, trace)), sample.pairs, turn):
+        for pair in _some(_pairs(first, trace), sample.pairs, turn * 7919):
             yield pair, bench.run(pair)[0]
-    for zombie in islice(_zombies(program, own, sample.moves), 0, None, sample.zombies):
+    for zombie in _some(_zombies(program, own), sample.zombies):
         yield zombie, bench.run(zombie)[0]
 
 
@@ -66,16 +69,17 @@ def _pairs(first: Scenario, trace: Sequence[Request]) -> Iterator[Scenario]:
             yield Scenario(first.program, (fault, Fault(request.actor, request.number, kind)))
 
 
-def _some(items: list[Scenario], most: int, turn: int) -> list[Scenario]:
-    """So many of them, others at each turn."""
-    if len(items) <= most:
-        return items
-    return [items[(turn * 7919 + number * len(items) // most) % len(items)] for number in range(most)]
-
-
-def _zombies(program: str, trace: Sequence[Request], step: int) -> Iterator[Scenario]:
+def _zombies(program: str, trace: Sequence[Request]) -> Iterator[Scenario]:
     """Somebody stands still at each request, before and after it, while the others make some moves."""
-    for position, request in enumerate(trace):
+    for request in trace:
         for kind in FREEZES:
-            for moves in range(position % step, MOVES, step):
+            for moves in range(MOVES):
                 yield Scenario(program, (Fault(request.actor, request.number, kind, moves),))
+
+
+def _some(items: Iterator[Scenario], most: int, first: int = 0) -> list[Scenario]:
+    """So many of them, at even distances."""
+    found = list(items)
+    if len(found) <= most:
+        return found
+    return [found[(first + number * len(found) // most) % len(found)] for number in range(most)]

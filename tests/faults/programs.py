@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exqueue.app import Exqueue
+from exqueue.model.chain import NewJob
+from exqueue.model.codec import encode
+from exqueue.model.lifecycle import Place
 from exqueue.model.options import Call
 from exqueue.model.steer import Reject, Snooze
 from exqueue.model.worker import Worker
@@ -19,8 +22,9 @@ Play = Callable[[World, Worker], Any]
 @dataclass(frozen=True, slots=True)
 class Program:
     """`plays`: what jobs do that do not just succeed. `lines`: ids that must succeed one after the other; none of them begins
-    before those before it have left. `queue`: the same, as long as there is one worker process at a time. `fails`: ids that end in `failed`, until a person has mended them, if they were accepted.
-    `gone`: ids that a person may have removed. `ticks`: how many jobs a schedule makes.
+    before those before it have left. `queue`: the same, as long as there is one worker process at a time. `fails`: ids that end
+    in `failed`, until a person has mended them, if they were accepted. `gone`: ids that a person may have removed. `ticks`: how
+    many jobs a schedule makes.
     """
 
     name: str
@@ -76,8 +80,10 @@ def _plain(w: World) -> None:
 
 def _many(w: World) -> None:
     app = Exqueue(settings=w.settings, channel=w.channel("c"))
-    w.told("c", ["a"], lambda: [job.id for job in app.enqueue_many(plain("a"), [Call(("a",), {})])])
-    w.enqueue("d", "b", "b", "b", worker=plain)
+    ids = ["a", "b", "c"]
+    jobs = [NewJob(job_id, *encode(Plain, Call((job_id,), {}), 1, 1000)) for job_id in ids]
+    w.told("c", ids, lambda: [known or job_id for job_id, known in zip(ids, app.store.enqueue("Plain", jobs), strict=True)])
+    w.enqueue("d", "b", "b", "d", worker=plain)
     w.runner("r")
     w.work("r")
     w.turn("r")
@@ -154,7 +160,7 @@ def _unique(w: World) -> None:
     w.pass_time()
     w.turn("r")
     w.work("r")
-    w.person("boss", lambda app: app.queue(Kept).jobs(_place("done")).delete())
+    w.person("boss", lambda app: app.queue(Kept).jobs(Place.DONE).delete())
 
 
 def _ranked(w: World) -> None:
@@ -179,7 +185,7 @@ def _fragile(w: World) -> None:
 
 def _cancelled(w: World) -> None:
     w.enqueue("c", "k1", "k2", "k3", worker=of_key)
-    w.person("boss", lambda app: app.jobs(_place("pending")).cancel())
+    w.person("boss", lambda app: app.jobs(Place.PENDING).cancel())
     w.person("boss", lambda app: app.queue(Plain).pause())
     w.runner("r")
     w.work("r")
@@ -206,8 +212,9 @@ def _stopped(w: World) -> None:
 
 def _is_stopped(w: World, worker: Worker) -> None:
     """A person wants it gone while it runs, and its runner tells it so."""
-    w.person("boss", lambda app: app.store.stop("Plain", ["k1"]))
-    w.turn("r")
+    if w.on_stage:
+        w.person("boss", lambda app: app.store.stop("Plain", ["k1"]))
+        w.turn("r")
     until_mended(w, worker)
 
 
@@ -221,7 +228,7 @@ def _limited(w: World) -> None:
 def _while_other_waits(w: World, worker: Worker) -> None:
     """Another process finds the queue full."""
     worker.job.progress(0.5, "half")
-    if worker.job.attempt == 1:
+    if w.on_stage and worker.job.attempt == 1:
         w.work("r", actor="other")
 
 
@@ -241,17 +248,11 @@ def _scheduled(w: World) -> None:
     w.turn("s")
 
 
-def _place(name: str) -> Any:
-    from exqueue.model.lifecycle import Place
-
-    return Place(name)
-
-
 PROGRAMS: Final = {
     program.name: program
     for program in (
         Program("plain", _plain, queue=("a", "b", "c")),
-        Program("many", _many, queue=("a", "b")),
+        Program("many", _many, queue=("a", "b", "c")),
         Program("arrives", _arrives, queue=("a", "b")),
         Program("released", _released, queue=("a", "b")),
         Program("retried", _retried, plays={"a": until_mended}, fails=frozenset({"a"})),

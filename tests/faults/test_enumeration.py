@@ -13,7 +13,10 @@ from tests.faults.product import EVERYTHING, SOME, scenarios
 from tests.faults.programs import PROGRAMS
 
 ALL = os.environ.get("EXQUEUE_FAULTS") == "all"  # hours; without it, the same sample each time
-LEAST = 300
+FORMER = [  # what once went wrong
+    "plain/c.4=down",
+    "plain/c.3=lost+c.4=oom",
+]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,18 @@ def test_every_fault_at_every_request_leaves_all_as_it_shall_be(faults: Bench, p
         count += 1
         wrong += [f"python -m tests.faults '{scenario}': {line}" for line in found]
     print(f"{program}: {count} scenarios")
-    assert (wrong[:20], count >= LEAST) == ([], True)
+    assert (wrong[:20], count >= SOME.whole) == ([], True)
+
+
+def test_there_are_more_than_five_thousand() -> None:
+    assert SOME.whole * len(PROGRAMS) > 5000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", FORMER)
+def test_what_once_went_wrong_stays_right(faults: Bench, scenario: str) -> None:
+    found, _ = faults.run(Scenario.parse(scenario))
+    assert found == []
 
 
 def test_a_scenario_is_named_so_that_it_can_be_repeated() -> None:

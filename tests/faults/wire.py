@@ -10,7 +10,7 @@ from redis import exceptions as r
 
 from exqueue.store.connection import Connection
 from exqueue.store.scripts import script, script_names
-from tests.faults.faults import DEATHS, ERRORS, Fault, Kind, Killed, error_of
+from tests.faults.faults import DEATHS, ERRORS, Fault, Killed, Kind, error_of
 
 
 class Gate(Protocol):

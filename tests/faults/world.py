@@ -1,11 +1,11 @@
-"""One scenario's world: the actors and what is known of them, who stands still, the clock, and what was seen."""
+"""One scenario's world: the actors, what they do and what becomes of them, what clients were told, what the jobs did."""
 
 from __future__ import annotations
 
 import signal
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from exqueue.app import Exqueue
 from exqueue.model.errors import StoreError
@@ -16,115 +16,62 @@ from exqueue.runtime.crew import Child
 from exqueue.store.channel import Channel
 from exqueue.store.reads import Reader
 from tests.faults.actors import Process, Turns
-from tests.faults.faults import LASTING, PATIENCE, Fault, Killed, Request
-from tests.faults.wire import Lines, Wire
+from tests.faults.faults import PATIENCE, Fault, Killed
+from tests.faults.traffic import Clock, Traffic
+from tests.faults.wire import Lines
 
 T = TypeVar("T")
 
-MOST: Final = 3000  # requests of one scenario: one that never ends is wrong
 HERE, ELSEWHERE = "here", "elsewhere"
 
 
-class Stuck(AssertionError):
-    """The scenario does not end."""
+class World(Traffic):
+    """What a program acts in. `accepted`, `maybe`, `refused`: ids, as the client was told.
 
-
-class Clock:
-    """The time of channels and runners, in place of the module `time`."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class World:
-    """What a program acts in. `trace`: all requests so far. `freezer`: called where the scenario wants somebody to stand still.
-
-    `accepted`, `maybe`, `refused`: ids, as the client was told. `crashes`: how often a job was cut off, by its id.
-    `starts`: how often a job was begun, by its name. `plays`: what the jobs do, by name.
+    `crashes`: how often a job was cut off, by its id; `pardoned`: how often by the end of a process that ended in order, which
+    is a crash only if its runner dies, too. `starts`, `order`: the jobs that were begun. `plays`: what they do. All by name.
+    `mended`: a person has set right what made jobs fail. `troubles`: what was found wrong on the way.
     """
 
     def __init__(self, lines: Lines, eye: Channel, clock: Clock, workers: tuple[type[Worker], ...], faults: tuple[Fault, ...]) -> None:
+        super().__init__(lines, faults)
         self.settings = Settings(namespace="t", url="unix:///nowhere", lease=1, patience=PATIENCE)
-        self.lines, self.clock, self.workers = lines, clock, workers
-        self._faults = {(fault.actor, fault.number): fault for fault in faults}
-        self.trace: list[Request] = []
-        self.counts: Counter[str] = Counter()
-        self.dead: set[str] = set()
-        self.freezer: Callable[[], None] = lambda: None
-        self.each: Callable[[], None] = lambda: None
+        self.clock, self.workers = clock, workers
         self.accepted: list[str] = []
         self.maybe: list[str] = []
         self.refused: dict[str, str] = {}
         self.crashes: Counter[str] = Counter()
+        self.pardoned: Counter[str] = Counter()
         self.starts: Counter[str] = Counter()
         self.order: list[str] = []
         self.plays: dict[str, Callable[[World, Worker], Any]] = {}
-        self.on_wait: dict[str, Callable[[], None]] = {}
         self.mended = False
         self.troubles: list[str] = []
         self._running: dict[str, tuple[str, Process, Turns, Child]] = {}  # slot -> name of the actor, …
         self._runners: dict[str, Turns] = {}
         self._ended: set[str] = set()
         self.medics = 0
-        self._wires: list[Wire] = []
         self._processes: Counter[str] = Counter()
         self.eye = eye
         self.reader = Reader(self.eye, self.settings.namespace)
 
-    # Requests.
-
-    def channel(self, actor: str) -> Channel:
-        """A way to the server for this actor."""
-        def connect() -> Wire:
-            self._wires.append(wire := Wire(self, self.lines, actor))
-            return wire
-
-        return Channel(connect, where=actor, patience=PATIENCE)
-
-    def pass_by(self, actor: str, name: str, step: bool) -> Fault | None:
-        """See Gate."""
-        self.each()
-        if actor in self.dead:
-            raise Killed
-        if name == "BLMOVE" and (then := self.on_wait.pop(actor, None)):
-            then()
-        self.counts[actor] += 1
-        if len(self.trace) > MOST:
-            raise Stuck
-        number = self.counts[actor]
-        self.trace.append(Request(actor, number, name, step))
-        fault = self._faults.get((actor, number))
-        if fault and fault.kind in LASTING:
-            for later in (number + 1, number + 2):
-                self._faults.setdefault((actor, later), Fault(actor, later, LASTING[fault.kind]))
-        return fault
-
-    def freeze(self) -> None:
-        """See Gate."""
-        self.freezer()
-
     def kill(self, actor: str) -> Killed:
         """The actor dies; with a runner its worker processes."""
-        self.dead.add(actor)
+        killed = super().kill(actor)
         for slot, (name, _, turns, _) in list(self._running.items()):
             if name == actor or self._runners.get(actor) is turns:
                 self.dead.add(name)
-                self._note_crash(slot)
-        return Killed()
+                self._note(self.crashes, slot)
+        return killed
 
-    def _note_crash(self, slot: str) -> None:
-        queue = next(child.spec.queue for _, _, _, child in [self._running[slot]])
+    def _note(self, count: Counter[str], slot: str) -> None:
+        """Count what a process was running that does not run any more."""
+        queue = self._running[slot][3].spec.queue
         stops = self.reader.stops(queue)
         for job_id in self.reader.held(queue, [slot]).get(slot, []):
             run = self._run(queue, job_id)
             if run.slot == slot and stops.get(job_id) != run.token:
-                self.crashes[job_id] += 1
+                count[job_id] += 1
 
     def _run(self, queue: str, job_id: str) -> Run:
         return Run.decode(self.eye.ask([("HGET", f"t:{{{queue}}}:runs", job_id)])[0])
@@ -204,6 +151,8 @@ class World:
         process = turns.process(child, self.channel(actor))
         self._running[child.slot] = (actor, process, turns, child)
         status = self.act(actor, process.run)
+        if status is not None and self.faults:
+            self._note(self.pardoned, child.slot)
         self._running.pop(child.slot, None)
         self._ended.add(child.slot)
         turns.ended(child, -9 if status is None else status)
@@ -267,5 +216,4 @@ class World:
         """Give back what is open."""
         for turns in self._runners.values():
             turns.close()
-        for wire in self._wires:
-            wire.disconnect()
+        self.hang_up()
