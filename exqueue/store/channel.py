@@ -161,8 +161,14 @@ class Channel:
         command = ("EVALSHA", script.sha, len(keys), *keys, *argv)
         reply = self._exchange(connection, [command])[0]
         if isinstance(reply, r.NoScriptError):
-            reply = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
+            known = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
+            return self._load(connection, script, command, known) if isinstance(known, r.NoPermissionError) else known
         return reply
+
+    def _load(self, connection: Connection, script: Script, command: Command, refusal: Any) -> Any:
+        """For a user who may run no scripts but ours, by their hashes: `exqueue acl --pin-scripts`."""
+        loaded = self._exchange(connection, [("SCRIPT", "LOAD", script.source)])[0]
+        return refusal if isinstance(loaded, r.ResponseError) else self._exchange(connection, [command])[0]
 
     def _or_raise(self, reply: Any) -> Any:
         if isinstance(reply, r.ResponseError):
