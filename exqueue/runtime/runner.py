@@ -17,6 +17,7 @@ from typing import Final
 
 from exqueue.model.errors import StoreError
 from exqueue.model.settings import Settings
+from exqueue.runtime.admission import admit, init_name, warn_of_deaf_parent
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
 from exqueue.runtime.crew import Child
@@ -77,7 +78,7 @@ class Runner:
         """Run until stopped.
 
         Raises:
-            ConfigError: a target cannot be loaded, `processes` names no worker type, or `queues` cannot be served so.
+            ConfigError: a target cannot be loaded, `processes` names no worker type, `queues` cannot be served so, or see `admit`.
             StoreError: Redis cannot be used at the start. Later on it may come and go.
         """
         with StopSignals() as signals:
@@ -99,6 +100,8 @@ class Runner:
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()
         check_queues(self._options.queues, specs)
+        warn_of_deaf_parent(os.getppid(), init_name())
+        admit(self._channel, self._settings)
         self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
         self._find_queues()

@@ -184,11 +184,12 @@ class Channel:
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
 
     def _translate(self, error: r.RedisError) -> StoreError:
-        advice = _REFUSALS.get(_code(error))
+        code = _code(error)
+        advice = _REFUSALS.get(code)
         if isinstance(error, r.AuthenticationError | r.AuthorizationError) and advice is None:
             advice = "the user or the password is wrong; correct the URL"
         if advice is not None:
-            return StoreRefused(f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})")
+            return StoreRefused(f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})", code=code)
         return StoreError(f"Redis at {self._where} answered with an error: {one_line(str(error), 200)}")
 
     def _unavailable(self, error: Exception, *, uncertain: bool = True) -> StoreUnavailable:

@@ -111,6 +111,15 @@ def rules(role: Role, namespace: str, *, pinned: bool = False) -> list[str]:
     return [*keys, *(f"+{command}" for command in sorted(commands))]
 
 
+def lacking(role: Role, granted: frozenset[str]) -> tuple[str, ...]:
+    """The commands of a role that are not among these, which are as an ACL names them."""
+
+    def has(command: str) -> bool:
+        return command in granted or command.partition("|")[0] in granted or any(other.startswith(f"{command}|") for other in granted)
+
+    return tuple(sorted(command for command in rights_of(role).commands if not has(command)))
+
+
 def _patterns(kind: str, namespace: str, keys: frozenset[str]) -> list[str]:
     if keys == frozenset(KINDS):
         return [f"{kind}{namespace}:{{*}}:*"]

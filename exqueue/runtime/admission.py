@@ -1,0 +1,52 @@
+"""Whether a runner may start: not on a server that would lose jobs by itself, unless somebody has accepted that."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from exqueue.model.errors import ConfigError
+from exqueue.model.facts import Facts, Level, ServerFacts
+from exqueue.model.server_checks import eviction, persistence
+from exqueue.model.settings import Settings
+from exqueue.store.channel import Channel
+from exqueue.store.connection import safe_url
+from exqueue.store.server_facts import server_info
+
+LOG: Final = logging.getLogger("exqueue.runner")
+
+_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
+
+
+def admit(channel: Channel, settings: Settings) -> None:
+    """Refuse a server that evicts, warn of one that keeps nothing; one request.
+
+    Raises:
+        ConfigError: its eviction policy is not `noeviction`, and `accept_data_loss` is not set.
+    """
+    facts = Facts(ServerFacts(server_info(channel)), accepts_loss=settings.accept_data_loss)
+    policy, kept = eviction(facts), persistence(facts)
+    if policy.level is Level.ERROR:
+        where = safe_url(settings.url)
+        raise ConfigError(f"Redis at {where} would lose jobs: {policy.says}; {policy.advice}, or accept that with --accept-data-loss")
+    if policy.level is Level.UNKNOWN:
+        LOG.warning("whether Redis evicts keys could not be read (%s); it must not: set maxmemory-policy noeviction", policy.says)
+    if policy.level is Level.WARNING:
+        LOG.warning("%s; %s", policy.says, policy.advice)
+    if kept.level is Level.ERROR:
+        LOG.warning("%s; %s, or accept that with --accept-data-loss", kept.says, kept.advice)
+
+
+def warn_of_deaf_parent(parent: int, init: str) -> None:
+    """Say that SIGTERM will not arrive where a container's process 1 is a shell. `parent`: our parent; `init`: see `init_name`."""
+    if parent == 1 and init in _SHELLS:
+        LOG.warning("process 1 here is %s, which passes no SIGTERM on: this runner would be killed; start it by exec", init)
+
+
+def init_name() -> str:
+    """The name of process 1; empty where it cannot be seen."""
+    try:
+        return Path("/proc/1/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
