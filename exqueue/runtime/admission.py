@@ -12,6 +12,7 @@ from exqueue.model.server_checks import eviction, persistence
 from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel
 from exqueue.store.connection import safe_url
+from exqueue.store.roles import Role, lacks_in_steps
 from exqueue.store.server_facts import server_info
 
 LOG: Final = logging.getLogger("exqueue.runner")
@@ -20,11 +21,14 @@ _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"
 
 
 def admit(channel: Channel, settings: Settings) -> None:
-    """Refuse a server that evicts, warn of one that keeps nothing; one request.
+    """Refuse a server that evicts or denies us what a step needs, warn of one that keeps nothing; two requests.
 
     Raises:
-        ConfigError: its eviction policy is not `noeviction`, and `accept_data_loss` is not set.
+        ConfigError: its eviction policy is not `noeviction`, and `accept_data_loss` is not set; or rights are missing.
     """
+    if lacks := lacks_in_steps(channel, settings.namespace, Role.RUNNER):
+        advice = f"steps would stop halfway; see exqueue --namespace {settings.namespace} acl --role runner --update"
+        raise ConfigError(f"this user of Redis may not send {', '.join(lacks)}: {advice}")
     facts = Facts(ServerFacts(server_info(channel)), accepts_loss=settings.accept_data_loss)
     policy, kept = eviction(facts), persistence(facts)
     if policy.level is Level.ERROR:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from exqueue.store.keys import KINDS, registry_key
+from exqueue.model.errors import StoreError, StoreUnavailable
+from exqueue.store.channel import Channel
+from exqueue.store.keys import KINDS, queue_keys, registry_key
 from exqueue.store.scripts import Script, script
 
 _FUNCTION: Final = re.compile(r"^local function (\w+)\((?:[^\n]* end$|.*?^end$)", re.MULTILINE | re.DOTALL)
@@ -40,7 +42,9 @@ class Rights:
     registers: bool
 
 
-# What Python sends beside the scripts. `type` tells which key has the wrong one.
+# What Python sends beside the scripts. `select` and `setname` are for URLs that name a database or a client; `type` tells
+# which key has the wrong one.
+_CONNECT: Final = "select client|setname"
 _FIND: Final = "hget zscore hscan smembers xread xrevrange"
 _ENQUEUE: Final = "sismember sadd type"
 _LIST: Final = f"{_FIND} hgetall hkeys hmget hexists llen lindex lrange zcard zrange zmscore zlexcount info time"
@@ -77,7 +81,7 @@ def rights_of(role: Role) -> Rights:
     called = {command for step in steps for command in commands_of(step)}
     run = {"evalsha"} if steps else set()
     writes = frozenset(key for step in steps for key in step.keys)
-    commands = frozenset({*_SENDS[role].split(), *called, *run})
+    commands = frozenset({*_CONNECT.split(), *_SENDS[role].split(), *called, *run})
     return Rights(frozenset(_STEPS[role]), commands, writes, _READS[role] - writes, "sadd" in commands)
 
 
@@ -92,6 +96,28 @@ def commands_of(step: Script) -> frozenset[str]:
         found |= set(_CALL.findall(text))
         reached += [functions.pop(name) for name in set(re.findall(r"\w+", text)) & functions.keys()]
     return frozenset(name.lower() for name in found | {probes[KINDS[key]] for key in step.keys})
+
+
+# Without arguments enough, Redis would not know whether a command names a key.
+_ASK: Final = """
+local lacks = {}
+for _, command in ipairs(ARGV) do
+  if redis.acl_check_cmd and not redis.acl_check_cmd(command, KEYS[1], KEYS[1], KEYS[1]) then lacks[#lacks + 1] = command end
+end
+return lacks
+"""
+
+
+def lacks_in_steps(channel: Channel, namespace: str, role: Role) -> tuple[str, ...]:
+    """The commands of its steps that our user may not send, as far as it may ask: such a step would stop halfway."""
+    called = sorted({command for name in _STEPS[role] for command in commands_of(script(name))})
+    try:
+        found = channel.ask([("EVAL", _ASK, 1, queue_keys(namespace, "-")["jobs"], *called)])[0]
+    except StoreUnavailable:
+        raise
+    except StoreError:  # it may run no scripts but ours: then one that needs more is refused as a whole
+        return ()
+    return tuple(name.decode() for name in found)
 
 
 def rules(role: Role, namespace: str, *, pinned: bool = False) -> list[str]:

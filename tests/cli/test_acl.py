@@ -8,10 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from exqueue.app import Exqueue
 from exqueue.model.errors import StoreError
+from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel
 from exqueue.store.roles import Role
 from tests.cli.conftest import Command
+from tests.cli.kit import Hands
 from tests.store.servers import running
 
 ROLES = [role.value for role in Role]
@@ -90,3 +93,29 @@ def test_as_json_the_rules_stand_apart_and_the_password_only_if_asked_for(bare: 
 def test_what_cannot_be_meant_is_refused(bare: Command, words: str) -> None:
     code, out, err = bare("acl", *words.split()).refusal
     assert (code, out, err.startswith("exqueue: ")) == (2, "", True)
+
+
+LOOKS = [
+    "status",
+    "top --once",
+    "events",
+    "jobs list",
+    "jobs show f",
+    "failed list",
+    "failed show f",
+    "blocked list",
+    "schedule list",
+    "doctor",
+]
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_who_looks_can_look_at_everything(bare: Command, admin: Channel, role: str) -> None:
+    hands = Hands(Exqueue(settings=Settings(namespace="ns"), channel=admin))
+    hands.fail("f", key="k")
+    hands.put("w", key="k")
+    hands.app.store.depart("Add", "r")  # who has no counter is not waited for
+    admin.ask([("ACL", "SETUSER", "u", "on", ">p", *lines(bare, "--role", role, "--update")[0][3:]), ("ACL", "LOG", "RESET")])
+    url = str(admin._where).replace("unix://", "unix://u:p@")
+    ended = {words: bare("--url", url, "--namespace", "ns", *words.split()).code for words in LOOKS}
+    assert {words: code for words, code in ended.items() if code} == {"doctor": 1}  # it keeps nothing on disk

@@ -62,6 +62,16 @@ def test_of_a_sound_server_nothing_is_said(channel: Channel, caplog: pytest.LogC
     assert warned(caplog) == []
 
 
+def test_a_user_who_lacks_a_right_that_a_step_needs_is_refused(server: Server, channel: Channel) -> None:
+    channel.ask([("ACL", "SETUSER", "u", "reset", "on", ">p", "~*", "+@all", "-xadd")])
+    theirs = server.channel("u:p@")
+    with pytest.raises(
+        ConfigError, match="may not send xadd: steps would stop halfway; see exqueue --namespace ns acl --role runner --update"
+    ):
+        admit(theirs, Settings(namespace="ns"))
+    theirs.close()
+
+
 def test_what_was_accepted_is_no_reason_to_stop(channel: Channel, caplog: pytest.LogCaptureFixture) -> None:
     channel.ask([("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")])
     admit(channel, Settings(accept_data_loss=True))

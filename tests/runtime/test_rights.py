@@ -89,12 +89,10 @@ def test_jobs_of_all_kinds_are_enqueued_run_and_looked_after(rigs: dict[Role, Ri
     assert runner.burst(EXQUEUE_URL=runner.app.settings.url, EXQUEUE_NAMESPACE=runner.app.settings.namespace) == 0
     assert producer.client("print([app.job(name).result() for name in ('kept', 'next', 'inner')])") == "[5, 7, 3]\n"
     assert sorted(runner.said) == ["keyed 0", "keyed 1", "killed 2"]
-    assert operator.command("blocked", "skip", "--all") == "skipped 1 job(s)\n"
-    operator.command("failed", "requeue", "--all")
+    assert (operator.app.failed().skip(), operator.app.failed().requeue()) == (1, 1)
     producer.client("app.enqueue(jobs.Hangs.options(id='hangs'))")
     process = runner.start()
     runner.until(lambda: "hangs" in runner.said)
-    operator.command("jobs", "cancel", "hangs", "--running")
+    operator.app.job("hangs").cancel(running=True)
     runner.until(lambda: viewer.app.queue("Hangs").counts().deleted == 1)
-    viewer.command("status")
     assert runner.stop(process) == 0

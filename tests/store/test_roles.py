@@ -12,16 +12,24 @@ from exqueue.model.errors import StoreError, StoreRefused
 from exqueue.model.lifecycle import Place
 from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel
+from exqueue.store.connection import connector
 from exqueue.store.invariants import broken
-from exqueue.store.roles import Rights, Role, commands_of, rights_of
+from exqueue.store.roles import Rights, Role, commands_of, lacks_in_steps, rights_of
 from exqueue.store.scripts import script, script_names
 from tests.store.kit import Bench
-from tests.store.role_kit import LOOKS, as_role, sent, steps_of
+from tests.store.role_kit import LOOKS, SECRET, as_role, sent, steps_of
 from tests.store.servers import Server, running
 from tests.store.steps import STEPS
 
 ALWAYS: Final = {"auth", "hello", "quit", "reset"}  # before a user is known
-RARE: Final = {"rename", "unlink", "type", "ltrim"}  # after ten thousand jobs; a clock that stepped back; a key of the wrong type
+RARE: Final = {
+    "select",
+    "client|setname",
+    "rename",
+    "unlink",
+    "type",
+    "ltrim",
+}  # after ten thousand jobs; a clock that stepped back; a key of the wrong type
 each_role = pytest.mark.parametrize("role", Role)
 
 
@@ -193,6 +201,27 @@ def test_an_operator_can_do_what_persons_do_but_enqueues_and_runs_nothing(server
     theirs = Bench(app)
     acts = (lambda: theirs.put("x"), lambda: theirs.store.claim("q", "s", "s/x"), lambda: theirs.store.register("q", "x", "{}", "r"))
     assert _refusals(app, *acts) == 3
+
+
+@each_role
+def test_a_url_may_name_a_database_and_a_client(server: Server, admin: Channel, role: Role) -> None:
+    as_role(server, admin, role).close()
+    url = f"{server.url(f'{role}:{SECRET}@')}?db=3&client_name=x"
+    app = Exqueue(settings=Settings(namespace="ns"), channel=Channel(connector(url, 5), where="test", patience=0))
+    assert app.reader.queues() == []
+    app.close()
+
+
+@pytest.mark.parametrize("role", [Role.PRODUCER, Role.RUNNER, Role.OPERATOR])
+def test_a_step_that_would_stop_halfway_for_want_of_a_right_is_found_beforehand(server: Server, admin: Channel, role: Role) -> None:
+    app = as_role(server, admin, role)
+    whole = lacks_in_steps(app.channel, "ns", role)
+    admin.ask([("ACL", "SETUSER", role.value, "-xadd", "-hset")])
+    assert (whole, lacks_in_steps(app.channel, "ns", role), lacks_in_steps(admin, "ns", role)) == ((), ("hset", "xadd"), ())
+    app.close()
+    app = as_role(server, admin, role, pinned=True)
+    assert lacks_in_steps(app.channel, "ns", role) == ()
+    app.close()
 
 
 def test_a_pinned_role_runs_no_lua_but_ours(server: Server, admin: Channel) -> None:
