@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +14,11 @@ from exqueue.store.connection import safe_url
 from exqueue.store.roles import Role, lacks_in_steps
 from exqueue.store.server_facts import server_info
 
-LOG: Final = logging.getLogger("exqueue.runner")
-
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 
 
-def admit(channel: Channel, settings: Settings) -> None:
-    """Refuse a server that evicts or denies us what a step needs, warn of one that keeps nothing; two requests.
+def admit(channel: Channel, settings: Settings) -> list[str]:
+    """Refuse a server that evicts or denies us what a step needs; what to warn of in another one. Two requests.
 
     Raises:
         ConfigError: its eviction policy is not `noeviction`, and `accept_data_loss` is not set; or rights are missing.
@@ -30,22 +27,24 @@ def admit(channel: Channel, settings: Settings) -> None:
         advice = f"steps would stop halfway; see exqueue --namespace {settings.namespace} acl --role runner --update"
         raise ConfigError(f"this user of Redis may not send {', '.join(lacks)}: {advice}")
     facts = Facts(ServerFacts(server_info(channel)), accepts_loss=settings.accept_data_loss)
-    policy, kept = eviction(facts), persistence(facts)
+    policy, kept, warnings = eviction(facts), persistence(facts), list[str]()
     if policy.level is Level.ERROR:
         where = safe_url(settings.url)
         raise ConfigError(f"Redis at {where} would lose jobs: {policy.says}; {policy.advice}, or accept that with --accept-data-loss")
     if policy.level is Level.UNKNOWN:
-        LOG.warning("whether Redis evicts keys could not be read (%s); it must not: set maxmemory-policy noeviction", policy.says)
+        warnings.append(f"whether Redis evicts keys could not be read ({policy.says}); it must not: set maxmemory-policy noeviction")
     if policy.level is Level.WARNING:
-        LOG.warning("%s; %s", policy.says, policy.advice)
+        warnings.append(f"{policy.says}; {policy.advice}")
     if kept.level is Level.ERROR:
-        LOG.warning("%s; %s, or accept that with --accept-data-loss", kept.says, kept.advice)
+        warnings.append(f"{kept.says}; {kept.advice}, or accept that with --accept-data-loss")
+    return warnings
 
 
-def warn_of_deaf_parent(parent: int, init: str) -> None:
-    """Say that SIGTERM will not arrive where a container's process 1 is a shell. `parent`: our parent; `init`: see `init_name`."""
-    if parent == 1 and init in _SHELLS:
-        LOG.warning("process 1 here is %s, which passes no SIGTERM on: this runner would be killed; start it by exec", init)
+def deaf_parent(parent: int, init: str) -> list[str]:
+    """What to warn of where SIGTERM ends at a shell that is a container's process 1. `parent`: our parent; `init`: see `init_name`."""
+    if parent != 1 or init not in _SHELLS:
+        return []
+    return [f"process 1 here is {init}, which passes no SIGTERM on: this runner would be killed; start it by exec"]
 
 
 def init_name() -> str:

@@ -17,7 +17,7 @@ from typing import Final
 
 from exqueue.model.errors import StoreError
 from exqueue.model.settings import Settings
-from exqueue.runtime.admission import admit, init_name, warn_of_deaf_parent
+from exqueue.runtime.admission import admit, deaf_parent, init_name
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
 from exqueue.runtime.crew import Child
@@ -100,8 +100,7 @@ class Runner:
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()
         check_queues(self._options.queues, specs)
-        warn_of_deaf_parent(os.getppid(), init_name())
-        admit(self._channel, self._settings)
+        warnings = [*deaf_parent(os.getppid(), init_name()), *admit(self._channel, self._settings)]
         self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
         self._find_queues()
@@ -109,6 +108,8 @@ class Runner:
         self._timetable = Timetable(self._store, self._reader, mine)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
+        for warning in warnings:
+            LOG.warning("%s", warning)
         self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
         self._caretaker.sweep()
         number = sum(spec.processes for spec in self._staff.crew.specs)
