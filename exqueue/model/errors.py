@@ -153,7 +153,11 @@ class StoreUnavailable(StoreError):
 
 
 class StoreRefused(StoreError):
-    """Redis refuses writes: out of memory, read-only, failing disk, or missing rights."""
+    """Redis refuses: out of memory, read-only, failing disk, or missing rights. `code`: as Redis calls it, such as `OOM`, `NOPERM`."""
+
+    def __init__(self, message: str, *, uncertain: bool = False, code: str = "") -> None:
+        super().__init__(message, uncertain=uncertain)
+        self.code = code
 
 
 class StoreCorrupt(StoreError):

@@ -164,8 +164,14 @@ class Channel:
         command = ("EVALSHA", script.sha, len(keys), *keys, *argv)
         reply = self._exchange(connection, [command])[0]
         if isinstance(reply, r.NoScriptError):
-            reply = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
+            known = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
+            return self._load(connection, script, command, known) if isinstance(known, r.NoPermissionError) else known
         return reply
+
+    def _load(self, connection: Connection, script: Script, command: Command, refusal: Any) -> Any:
+        """For a user who may run no scripts but ours, by their hashes: `exqueue acl --pin-scripts`."""
+        loaded = self._exchange(connection, [("SCRIPT", "LOAD", script.source)])[0]
+        return refusal if isinstance(loaded, r.ResponseError) else self._exchange(connection, [command])[0]
 
     def _or_raise(self, reply: Any, uncertain: bool) -> Any:
         if isinstance(reply, r.ResponseError):
@@ -181,11 +187,13 @@ class Channel:
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
 
     def _translate(self, error: r.RedisError, uncertain: bool = False) -> StoreError:
-        advice = _REFUSALS.get(_code(error))
+        code = _code(error)
+        advice = _REFUSALS.get(code)
         if isinstance(error, r.AuthenticationError | r.AuthorizationError) and advice is None:
             advice = "the user or the password is wrong; correct the URL"
         if advice is not None:
-            return StoreRefused(f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})", uncertain=uncertain)
+            said = f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})"
+            return StoreRefused(said, uncertain=uncertain, code=code)
         return StoreError(f"Redis at {self._where} answered with an error: {one_line(str(error), 200)}", uncertain=uncertain)
 
     def _unavailable(self, error: Exception, *, uncertain: bool = True) -> StoreUnavailable:
