@@ -20,6 +20,7 @@ from exqueue.client.jobs import Job
 from exqueue.model.errors import JobError, StoreError, StoreUnavailable
 from exqueue.model.settings import Settings
 from tests.chaos import workers
+from tests.chaos.judge import name_of
 from tests.chaos.plan import Order, follower, orders
 from tests.chaos.workers import opened
 
@@ -106,7 +107,7 @@ class Person:
 
     def _decide(self, job: Job, *, calm: bool) -> None:
         dice = 0.0 if calm else self._chance.random()
-        name = job.seen.header.args.split(",")[0].strip("'\"")
+        name = name_of(job.seen)
         word = "requeue" if dice < 0.6 else "skip" if dice < 0.75 and job.seen.terms.key else "delete" if dice < 0.78 else ""
         if word:
             note("person", word, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from exqueue.model.job import JobRecord
@@ -176,12 +177,18 @@ def poison(known: Accepted, failed: Iterable[JobRecord]) -> list[str]:
 
 def out_of_time(records: Iterable[JobRecord], orders: list[Order], deed: Deed) -> list[str]:
     """The order by what the server says of the jobs it keeps: each was started, for the last time, when the one before was done."""
-    numbers = {order.name: (order.lane, number) for number, order in enumerate(orders)}
-    lanes: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    places = {order.name: (order.lane, number) for number, order in enumerate(orders)}
+    lanes: defaultdict[int, list[tuple[int, str, int, int]]] = defaultdict(list)
     for record in records:
-        if record.id in numbers and record.id not in deed.free:
-            lane, number = numbers[record.id]
-            lanes[lane].append((number, record.run.since, record.when - KEPT * 1000))
-    rows = {lane: [moment for _, since, done in sorted(found) for moment in (since, done)] for lane, found in lanes.items()}
-    return [f"lane {lane}: by the server's clock job {n // 2} went before the one before it"
-            for lane, row in rows.items() for n in range(1, len(row)) if row[n] < row[n - 1]]  # fmt: skip
+        name = name_of(record)
+        if name in places and name not in deed.free:
+            lane, number = places[name]
+            lanes[lane].append((number, name, record.run.since, record.when - KEPT * 1000))
+    pairs = [pair for found in lanes.values() for pair in pairwise(sorted(found))]
+    wrong = [f"{name} was started before {before} was done" for (_, before, _, done), (_, name, since, _) in pairs if since < done]
+    return [f"by the server's clock {line}" for line in wrong]
+
+
+def name_of(record: JobRecord) -> str:
+    """The name of a job: its first argument."""
+    return record.header.args.split(",")[0].strip("'\"")

@@ -107,13 +107,11 @@ def test_a_poison_pill_must_be_in_failed_after_its_crashes_and_nothing_else_may_
 
 def test_the_order_is_seen_by_the_clock_of_the_server_too() -> None:
     def done(name: str, since: int, until: int) -> JobRecord:
-        return JobRecord(name, "books", Place.DONE, Header("w"), Run(1, since=since), until + KEPT * 1000, (), Terms())
+        return JobRecord("id", "books", Place.DONE, Header("w", args=f"'{name}', 1"), Run(1, since=since), until + KEPT * 1000, (), Terms())
 
     known = [order("a"), order("b"), order("c", 2)]
     assert out_of_time([done("b", 30, 40), done("a", 10, 20), done("c", 15, 35)], known, Deed()) == []
-    assert out_of_time([done("a", 10, 20), done("b", 19, 40)], known, Deed()) == [
-        "lane 1: by the server's clock job 1 went before the one before it"
-    ]
+    assert out_of_time([done("a", 10, 20), done("b", 19, 40)], known, Deed()) == ["by the server's clock b was started before a was done"]
 
 
 def test_a_seed_decides_jobs_and_faults() -> None:

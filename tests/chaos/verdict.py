@@ -79,7 +79,7 @@ def verdict(options: Options, directory: Path, state: State, rage: Rage, trouble
     logged = {what: log.count(words) for what, words in LOGGED.items()}
     violations = {
         **found.violations,
-        "out of order by the server's clock": out_of_time(state.kept, known.orders, deed),
+        "out of order by the server": out_of_time(state.kept, known.orders, deed),
         "invariants broken": state.invariants,
         "not counted once": miscounted(state, written, known, deed),
         "errors in exqueue": ["see the log"] * logged["errors in exqueue"],
