@@ -41,7 +41,8 @@ def main() -> int:
     seconds = time.monotonic() - begin
     print(f"\n{seconds:.0f} s, {result.rows['accepted'] / seconds:.0f} jobs a second")
     show(result.rows)
-    print(f"\n{result.faults.total()} faults")
+    missed = options.faults - result.faults.total()
+    print(f"\n{result.faults.total()} faults" + (f"; {missed} found no victim in time" if missed else ""))
     show(dict(sorted(result.faults.items())))
     for what, lines in result.violations.items():
         if lines:

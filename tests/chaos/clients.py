@@ -34,6 +34,7 @@ class Producer:
     def __init__(self, app: Exqueue, number: int) -> None:
         self._app = app
         self._number = number
+        self._dubious: set[int] = set()
 
     def run(self, seed: int, producers: int, jobs: int, rate: float, start: float) -> None:
         """Go on where the last process of this number was."""
@@ -41,18 +42,19 @@ class Producer:
         for number, order in enumerate(orders(seed, self._number, producers)):
             if done >= jobs:
                 return
-            count = len(order.names)
             if number == doubtful and order.batch:
                 self._note("dubious", number)
             elif number >= doubtful:
                 time.sleep(max(0.0, start + done / rate - time.monotonic()))
                 self._accept(order, number)
-            done += count
+            if number not in self._dubious:
+                done += len(order.names)
 
     def _first_doubtful(self) -> int:
         """The number of the first order that is not known to be accepted: perhaps tried, and then this process was killed."""
         path = Path(f"producer-{self._number}")
         lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        self._dubious.update(int(number) for _, word, number in lines if word == "dubious")
         return 1 + max((int(number) for _, word, number in lines if word in ("ok", "dubious")), default=-1)
 
     def _accept(self, order: Order, number: int) -> None:
@@ -85,6 +87,8 @@ class Producer:
 
     def _note(self, word: str, number: int) -> None:
         note(f"producer-{self._number}", word, number)
+        if word == "dubious":
+            self._dubious.add(number)
 
 
 class Person:

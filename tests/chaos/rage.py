@@ -7,12 +7,12 @@ import itertools
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from exqueue.model.errors import StoreError
 from exqueue.runtime.host import send_signal, start_time
+from exqueue.store.channel import open_channel
 from tests.chaos.faults import Fault
 from tests.chaos.processes import Frozen
 from tests.chaos.world import Member, World
@@ -105,10 +105,15 @@ class Rage:
         return True
 
     def _ask(self, *command: str) -> bool:
-        with suppress(StoreError):
-            self._world.app.channel.ask([command])
-            return True
-        return False
+        """Whether the server has answered. Not patiently: whoever thaws it again is waited for by this line."""
+        channel = open_channel(self._world.app.settings.url, timeout=0.2, patience=0)
+        try:
+            channel.ask([command])
+        except StoreError:
+            return False
+        finally:
+            channel.close()
+        return True
 
     def _way(self, fault: Fault, now: float) -> str:
         place = fault.draw % len(self._world.ways)
