@@ -38,6 +38,9 @@ KINDS: Final[dict[str, tuple[int, float, float]]] = {
     "scripts flushed": (2, 0, 0),
 }
 SERVER: Final = frozenset({"server killed", "server killed while it rewrites its file", "server frozen"})
+WAYS: Final = frozenset({
+    "requests vanish", "replies vanish", "replies lost", "requests lost", "requests cut", "connections cut", "slow connections",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 from exqueue.model.errors import StoreError
 from exqueue.runtime.host import send_signal, start_time
 from exqueue.store.channel import open_channel
-from tests.chaos.faults import Fault
+from tests.chaos.faults import SERVER, WAYS, Fault
 from tests.chaos.processes import Frozen
 from tests.chaos.world import Member, World
 from tests.store.proxy import Proxy
@@ -70,17 +70,9 @@ class Rage:
 
     def _hit(self, fault: Fault, now: float) -> str | None:
         """Do it; the host of the runner it hit, or an empty text; None if there is no victim now."""
-        if fault.kind.startswith("server ") or fault.kind == "scripts flushed":
+        if fault.kind in SERVER or fault.kind == "scripts flushed":
             return "" if self._server(fault, now) else None
-        if fault.kind in (
-            "requests vanish",
-            "replies vanish",
-            "replies lost",
-            "requests lost",
-            "requests cut",
-            "connections cut",
-            "slow connections",
-        ):
+        if fault.kind in WAYS:
             return self._way(fault, now)
         if fault.kind == "client killed":
             return self._client(fault)

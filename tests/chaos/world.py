@@ -25,7 +25,7 @@ ROOT: Final = Path(__file__).parents[2]
 NAMESPACE: Final = "chaos"
 TARGETS: Final = tuple(f"tests.chaos.workers:{kind.__name__}" for kind in workers.KINDS)
 UNREACHABLE: Final = 3  # the exit code of a runner that cannot use Redis at its start
-HOPELESS: Final = 20  # kinds of trouble
+HOPELESS: Final = 20  # so many troubles
 AGAIN: Final = 0.3  # seconds until a process is started again that ended for that
 
 
@@ -70,15 +70,20 @@ class Server:
 
 
 class Member:
-    """A process that is started again whenever it has ended, until `leaves`: a runner or a client."""
+    """A runner or a client: a process that is started again when it has ended.
 
-    def __init__(self, name: str, command: list[str], directory: Path, **environment: str) -> None:
+    `may_end`: with which exit code it may do so by itself, before it has written `[pid] runner` to the log.
+    """
+
+    def __init__(self, name: str, command: list[str], directory: Path, *, may_end: int | None = None, **environment: str) -> None:
         self.name = name
         self._command = command
         self._directory = directory
-        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self._may_end = may_end
+        inherited = {variable: value for variable, value in os.environ.items() if not variable.startswith("EXQUEUE_")}
+        self._environment = {**inherited, "PYTHONPATH": str(ROOT), **environment}
         self._start_at = 0.0
-        self._is_expected = False
+        self._is_expected, self._pause = False, AGAIN
         self.former: list[subprocess.Popen[bytes]] = []
         self.ended: int | None = None
         self._begin()
@@ -91,7 +96,7 @@ class Member:
     def _begin(self) -> None:
         with (self._directory / "log").open("ab") as log:
             self.process = subprocess.Popen(self._command, cwd=self._directory, env=self._environment, stderr=log, stdin=subprocess.DEVNULL)
-        self._is_expected, self.ended = False, None
+        self._is_expected, self._pause, self.ended = False, AGAIN, None
 
     @property
     def pid(self) -> int | None:
@@ -114,13 +119,15 @@ class Member:
             self.ended = self.process.poll()
             if self.ended is None:
                 return ""
-            is_fine = self._is_expected or self.ended == (UNREACHABLE if self.name.startswith("runner") else 0)
-            self._start_at = now + (self._pause if self._is_expected else AGAIN)
-            if not is_fine:
+            self._start_at = now + self._pause
+            if not self._is_expected and (self.ended != self._may_end or self._had_begun()):
                 return f"{self.name} ended by itself, with status {self.ended}; see the log"
         elif now >= self._start_at:
             self._begin()
         return ""
+
+    def _had_begun(self) -> bool:
+        return f"[{self.process.pid}] runner".encode() in (self._directory / "log").read_bytes()
 
 
 class World:
@@ -158,16 +165,18 @@ class World:
     def _runner(self, number: int) -> Member:
         own = {"EXQUEUE_HOST_ID": "elsewhere"} if number and self.options.hosts == 2 else {}
         command = [sys.executable, "-m", "exqueue", "--url", self.ways[number].url, "--namespace", NAMESPACE, "run", *TARGETS]
-        return Member(f"runner {number}", [*command, "--lease", str(self.options.lease), "--grace", "2"], self.directory, **own)
+        return Member(
+            f"runner {number}", [*command, "--lease", str(self.options.lease), "--grace", "2"], self.directory, may_end=UNREACHABLE, **own
+        )
 
-    def _client(self, name: str, role: str, *words: object) -> Member:
+    def _client(self, name: str, role: str, *words: object, may_end: int | None = None) -> Member:
         command = [sys.executable, "-m", "tests.chaos.clients", role, self.ways[2].url, NAMESPACE, str(self.options.seed)]
-        return Member(name, [*command, *map(str, words)], self.directory)
+        return Member(name, [*command, *map(str, words)], self.directory, may_end=may_end)
 
     def _producer(self, number: int, start: float) -> Member:
         options = self.options
         jobs = options.jobs // options.producers
-        return self._client(f"producer {number}", "producer", number, options.producers, jobs, jobs / options.seconds, start)
+        return self._client(f"producer {number}", "producer", number, options.producers, jobs, jobs / options.seconds, start, may_end=0)
 
     def family(self, runner: Member) -> tuple[list[int], list[int]]:
         """Its fork server, if it has one, and the worker processes."""
