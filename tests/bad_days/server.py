@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import pytest
 
-from exqueue.store.channel import Channel, readable
+from exqueue.app import Exqueue
+from exqueue.model.settings import Settings
+from exqueue.store.channel import Channel
 from exqueue.store.connection import connector
 from tests.store.servers import binary
 
@@ -57,6 +59,11 @@ class BadServer:
 
     def start(self, *options: str) -> None:
         """Start it with what its directory holds, and wait until it answers."""
+        self.begin(*options)
+        self.ask("PING")
+
+    def begin(self, *options: str) -> None:
+        """Start it, and wait for nothing."""
         kind = "redis" if shutil.which("redis-server") else "valkey"
         places = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self.directory), "--save", "", "--appendonly", "yes"]
         with (self.directory / "log").open("ab") as log:
@@ -69,7 +76,6 @@ class BadServer:
                 # Not to be ended by a write beyond the limit: a full disk is an error, too.
                 preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN),  # noqa: PLW1509
             )
-        self.ask("PING")
 
     @property
     def pid(self) -> int:
@@ -79,6 +85,10 @@ class BadServer:
     def ask(self, *command: Any) -> Any:
         """A plain command."""
         return self._channel.ask([command])[0]
+
+    def app(self, *, patience: float, namespace: str) -> Exqueue:
+        """An app of its own."""
+        return Exqueue(settings=Settings(url=self.url, namespace=namespace, patience=patience))
 
     def kill(self) -> None:
         """kill -9."""
@@ -111,8 +121,7 @@ class BadServer:
 
     def fill_disk(self) -> None:
         """From now on no file of it can grow."""
-        full = min(self.sizes()[name] for name in self.sizes() if "incr" in name)
-        self._limit_files(full)
+        self._limit_files(10 + max(size for name, size in self.sizes().items() if "incr" in name))
 
     def free_disk(self) -> None:
         """Its files can grow again."""
@@ -149,8 +158,3 @@ class Power(BadServer):
         before, kept = sum(self.sizes().values()), self.synced()
         self.cut(kept)
         return before - sum(kept.values())
-
-
-def wait_for(descriptor: int, seconds: float = 30.0) -> None:
-    """Wait until there is something to read."""
-    assert descriptor in readable([descriptor], seconds)
