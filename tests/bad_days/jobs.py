@@ -20,11 +20,11 @@ class Say(Worker):
 """
 
 
-def put(app: Exqueue, *ids: str, delay_ms: int = 0, worker: str = "Say", key: str = "") -> None:
+def put(app: Exqueue, *ids: str, delay_ms: int = 0, worker: str = "Say", queue: str = "", key: str = "") -> None:
     """Enqueue jobs of these ids."""
     header, body = encode_by_name(f"jobs:{worker}", 1)
     terms = Terms(key=key, blocks=bool(key)).encode()
-    app.store.enqueue(worker, [NewJob(job_id, header, body, terms) for job_id in ids], f"+{delay_ms}" if delay_ms else "")
+    app.store.enqueue(queue or worker, [NewJob(job_id, header, body, terms) for job_id in ids], f"+{delay_ms}" if delay_ms else "")
 
 
 def has_run(rig: Rig, *ids: str) -> bool:
