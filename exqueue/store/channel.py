@@ -33,6 +33,8 @@ _REFUSALS: Final = {
 }
 _FOREIGN: Final = frozenset({"WRONGTYPE", "CORRUPT"})
 _CODES: Final = frozenset({*_REFUSALS, *_FOREIGN, "BUSY"})
+REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
+SILENCE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
 _TRANSIENT: Final = (r.ConnectionError, r.TimeoutError, r.BusyLoadingError, OSError)
 
 
@@ -78,9 +80,12 @@ class Channel:
                 self._until_readable(connection, seconds, wake, client_id)
                 connection.read_response()
             except r.ResponseError as error:
+                if _code(error) == "BUSY":
+                    raise self._unavailable(error) from error
                 foreign = _code(error) in _FOREIGN
                 raise self._corrupt([source, target], ["list", "list"], error) if foreign else self._translate(error) from error
             except _TRANSIENT as error:
+                self._hang_up()  # what has made this connection deaf, has made the idle ones deaf, too
                 raise self._unavailable(error) from error
 
     def wait_for_entries(self, places: dict[str, str], seconds: float, most: int) -> list[Any]:
@@ -106,7 +111,10 @@ class Channel:
         if wake is None:
             return
         sock: Any = getattr(connection, "_sock")  # noqa: B009 (redis-py has no public name for it)
-        if wake in readable([sock.fileno(), wake], seconds + 3) and not isinstance(client_id, Exception):
+        found = readable([sock.fileno(), wake], seconds + SILENCE)
+        if not found:
+            raise TimeoutError(f"no answer within {seconds + SILENCE:g} s")
+        if wake in found and not isinstance(client_id, Exception):
             # Not by closing: the server could still move a job to us, and it would lie there until a sweep.
             with self._borrowed() as other:
                 self._exchange(other, [("CLIENT", "UNBLOCK", client_id)])
