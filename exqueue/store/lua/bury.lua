@@ -1,5 +1,5 @@
 -- bury: forget a closed slot; by now no late BLMOVE of its process can fill it any more
--- keys: graves processing
+-- keys: graves processing settled
 -- argv: slot age_ms
 -- moves:
 -- replies: buried | kept
@@ -17,4 +17,5 @@ if pause > 0 and (noted or '') == '' then
 end
 if now - (tonumber(noted) or 0) < pause then return {'kept'} end
 redis.call('HDEL', graves, slot)
+redis.call('HDEL', settled, slot)
 return {'buried'}
