@@ -16,10 +16,11 @@ import pytest
 
 from exqueue.app import Exqueue
 from exqueue.model.settings import Settings
-from exqueue.store.channel import Channel, readable
+from exqueue.store.channel import Channel, open_channel, readable
 from exqueue.store.connection import Connection, connector
 from exqueue.store.embedded import EmbeddedServer
 from exqueue.store.invariants import broken
+from tests.store.constellation import clustered
 
 SERVERS = ["fake", "embedded", "redis"]
 
@@ -53,6 +54,13 @@ def redis_url() -> Iterator[str]:
         process.wait()
 
 
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """One cluster of three masters for the session."""
+    with clustered() as cluster:
+        yield cluster.url
+
+
 def fake_channel() -> Channel:
     """A channel to a fakeredis server of its own."""
     pool = fakeredis.FakeRedis(server=fakeredis.FakeServer()).connection_pool
@@ -67,11 +75,15 @@ def channel(request: pytest.FixtureRequest) -> Channel:
     name = getattr(request, "param", "fake")
     if name == "fake":
         return fake_channel()
-    connect = connector(request.getfixturevalue(f"{name}_url"), 5)
+    url = request.getfixturevalue(f"{name}_url")
+    if name == "cluster":
+        return open_channel(url, patience=5)
+    connect = connector(url, 5)
     return Channel(connect, where=name, patience=5, leave=connect.leave)
 
 
 on_servers = pytest.mark.parametrize("channel", SERVERS, indirect=True)
+on_servers_and_cluster = pytest.mark.parametrize("channel", [*SERVERS, "cluster"], indirect=True)
 
 
 @pytest.fixture

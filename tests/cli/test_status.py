@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.store.connection import KNOWN
 from tests.cli.conftest import Command
 from tests.cli.kit import Hands
 
@@ -120,7 +121,7 @@ def test_config_asks_no_server(bare: Command, tmp_path: Path, monkeypatch: pytes
      ("EXQUEUE_LEASE", "nan", "lease is nan; it takes a number from 0.5"),
      ("EXQUEUE_MAX_BODY", "1e6", "EXQUEUE_MAX_BODY: max_body is '1e6'; it takes a number"),
      ("EXQUEUE_NAMESPACE", "a{b", "namespace 'a{b' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
-     ("EXQUEUE_URL", "http://x", "'http://x' is not a URL exqueue knows; use redis://HOST:PORT/DB, rediss://, unix:// or embedded:DIR"),
+     ("EXQUEUE_URL", "http://x", f"'http://x' is not a URL exqueue knows; use {KNOWN}"),
      ("EXQUEUE_URL", "redis://x:port", f"the URL 'redis://x:port' cannot be used; {HOW}"),
      ("EXQUEUE_URL", "embedded:", "'embedded:' names no directory; use embedded:DIR, for example embedded:.exqueue")],
 )  # fmt: skip
