@@ -20,7 +20,7 @@ from exqueue.store.channel import Channel, open_channel, readable
 from exqueue.store.connection import Connection, connector
 from exqueue.store.embedded import EmbeddedServer
 from exqueue.store.invariants import broken
-from tests.store.constellation import clustered
+from tests.store.constellation import ClusterNodes, Guarded, clustered, guarded
 
 SERVERS = ["fake", "embedded", "redis"]
 
@@ -55,10 +55,38 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def cluster_url() -> Iterator[str]:
-    """One cluster of three masters for the session."""
-    with clustered() as cluster:
-        yield cluster.url
+def the_cluster() -> Iterator[ClusterNodes]:
+    """One cluster for the session: three masters and their replicas."""
+    with clustered(replicas=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster_url(the_cluster: ClusterNodes) -> str:
+    """Where it is."""
+    return the_cluster.url
+
+
+@pytest.fixture(scope="session")
+def the_sentinels() -> Iterator[Guarded]:
+    """One master with two replicas and three sentinels for the session."""
+    with guarded() as found:
+        yield found
+
+
+@pytest.fixture
+def cluster(the_cluster: ClusterNodes) -> Iterator[ClusterNodes]:
+    """The cluster, whole; for tests that break it."""
+    the_cluster.settle()
+    yield the_cluster
+    the_cluster.settle()
+
+
+@pytest.fixture
+def sentinels(the_sentinels: Guarded) -> Guarded:
+    """Master, replicas and sentinels, all of one mind; for tests that break them."""
+    the_sentinels.settle()
+    return the_sentinels
 
 
 def fake_channel() -> Channel:

@@ -18,6 +18,7 @@ ExqueueError
 └── StoreError               Redis answered, but with an error
     ├── StoreUnavailable     Redis could not be reached in time
     ├── StoreRefused         Redis refuses writes (full, read-only, no rights)
+    ├── EnqueueUnknown       jobs were written, but too few replicas have confirmed them: nobody can say whether they last
     └── StoreCorrupt         a key holds something exqueue did not put there
 
 Messages are one line: what is wrong, and what to do about it. What was wrong is also in attributes, so that nobody
@@ -25,6 +26,8 @@ has to parse a message. Errors of the redis package never leave `exqueue.store`;
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 
 class ExqueueError(Exception):
@@ -142,15 +145,39 @@ class StoreError(ExqueueError):
 
 
 class StoreUnavailable(StoreError):
-    """Redis could not be reached in time. `uncertain`: whether the request may have been carried out all the same."""
+    """Redis could not be reached in time. `uncertain`: whether the request may have been carried out all the same.
 
-    def __init__(self, message: str, *, uncertain: bool = False) -> None:
+    `ids`: of the jobs that were to be enqueued. Enqueueing them again with these ids is safe.
+    """
+
+    def __init__(self, message: str, *, uncertain: bool = False, ids: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.uncertain = uncertain
+        self.ids = ids
 
 
 class StoreRefused(StoreError):
     """Redis refuses writes: out of memory, read-only, failing disk, or missing rights."""
+
+
+class EnqueueUnknown(StoreError):
+    """Jobs were written, but fewer replicas than are wanted have confirmed it in time: a failover may lose them, or not.
+
+    Enqueueing them again with the same ids is safe, and waits for the replicas again. `ids`: of the jobs that are not
+    confirmed, in the order of the calls; those behind the first hundred may not have been written yet.
+    """
+
+    uncertain: Final = True
+
+    def __init__(self, ids: tuple[str, ...], confirmed: int, wanted: int) -> None:
+        which = f"job {ids[0]} is" if len(ids) == 1 else f"{len(ids)} jobs, from {ids[0]} on, are"
+        super().__init__(f"{which} written, but {confirmed} of {wanted} replicas have confirmed it in time; enqueue again with the same id")
+        self.ids = ids
+        self.confirmed = confirmed
+        self.wanted = wanted
+
+    def __reduce__(self) -> tuple[type[EnqueueUnknown], tuple[tuple[str, ...], int, int]]:
+        return type(self), (self.ids, self.confirmed, self.wanted)
 
 
 class StoreCorrupt(StoreError):

@@ -19,7 +19,7 @@ from exqueue.store.scripts import Script
 from exqueue.store.several import several
 from exqueue.store.topology import Single, Topology
 
-LATE: Final = 1.0  # seconds after which a reply to a blocking command is late
+WAIT: Final = 1.0  # seconds that replicas get at once; then it is time to ask whether they follow somebody else
 LOOK_EVERY: Final = 0.2  # seconds, where no command can wait for everything at once
 
 
@@ -52,6 +52,25 @@ class Channel:
         if isinstance(reply, r.NoScriptError):
             reply = self._patiently([("EVAL", script.source, len(keys), *keys, *argv)])[0]  # from now on it is known
         return self._checked(script, keys, reply)
+
+    def run_confirmed(self, script: Script, keys: list[str], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
+        """Run one step and wait for replicas in the same round trip; its reply, and how many have what it wrote.
+
+        With fewer than `copies` it is asked again while patience lasts, and whoever knows is asked for the server again: one
+        that no replica follows may have been replaced. `touch`: a write that changes nothing. WAIT waits for the writes of
+        its own connection, and of a job that is known already the step writes none.
+        """
+        deadline, found = time.monotonic() + self._patience, None
+        while found is None or (found[1] < copies and time.monotonic() < deadline):
+            try:
+                found = self._confirmed(script, keys, argv, touch, copies)
+            except StoreError:
+                if found is None:
+                    raise
+                break  # it was written once, and that is what the caller has to know
+            if found[1] < copies:
+                self._topology.hang_up()
+        return found
 
     def wait_for_move(self, source: str, target: str, seconds: float, wake: int | None) -> None:
         """Block in BLMOVE until a job arrives, the time is over, or `wake` (a file descriptor) becomes readable.
@@ -99,15 +118,19 @@ class Channel:
         replies = [found or [] for found in self.ask(commands)]
         return [entry for found in replies for entry in (found.items() if isinstance(found, dict) else found)]
 
+    def _confirmed(self, script: Script, keys: list[str], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
+        wait = ("WAIT", copies, round(min(WAIT, max(0.05, self._patience / 2)) * 1000))
+        replies = self._patiently([("EVALSHA", script.sha, len(keys), *keys, *argv), touch, wait], together=True)
+        if isinstance(replies[0], r.NoScriptError):
+            replies = self._patiently([("EVAL", script.source, len(keys), *keys, *argv), touch, wait], together=True)
+        return self._checked(script, keys, replies[0]), [self._or_raise(reply) for reply in replies[1:]][-1]
+
     def _block(self, pool: Pool, command: Command, seconds: float, wake: int | None) -> None:
         with pool.borrowed() as connection:
             client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
-            until = time.monotonic() + seconds + LATE
             connection.send_command(*command)
             self._until_readable(pool, connection, seconds, wake, client_id)
             connection.read_response()
-            if time.monotonic() < until:
-                self._topology.heard(connection)
 
     @staticmethod
     def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:

@@ -6,6 +6,7 @@ always be sent to where the map says, and the map is mended by what comes back.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -46,6 +47,7 @@ class Cluster:
         self._nodes: tuple[Address, ...] = ()
         self._pools: dict[Address, Pool] = {}
         self._doubtful = True
+        self._looked = 0.0
         self._suspect: Address | None = None
         self._hearing = Hearing()
 
@@ -79,10 +81,6 @@ class Cluster:
         """See Topology."""
         return self._pool(self._owner(_slot(key)))
 
-    def heard(self, connection: Connection) -> None:
-        """See Topology."""
-        self._hearing.heard(connection)
-
     def heed(self, pool: Pool, error: Exception) -> Exception:
         """See Topology."""
         self._doubtful = True
@@ -106,7 +104,7 @@ class Cluster:
         pool = self._pool(target.address)
         try:
             with pool.borrowed() as connection:
-                self._hearing.begins(connection)
+                self._hearing.begins(connection, self._looked)
                 replies = exchange(connection, sent)
                 if self._hearing.silent(connection):
                     self._confirm(target.address)
@@ -153,11 +151,12 @@ class Cluster:
 
     def _look(self) -> None:
         """Ask for the map, each time another node first: one that is cut off from the others knows an old one."""
-        known = list(dict.fromkeys([*self._nodes, *self._seeds]))
+        known, began = list(dict.fromkeys([*self._nodes, *self._seeds])), time.monotonic()
         failed: Exception | None = None
         for address in sorted(known, key=lambda address: address == self._suspect):
             try:
                 self._learn(address, self._ask_for_slots(address))
+                self._looked = began
             except r.AuthenticationError:
                 raise
             except TRANSIENT as error:

@@ -60,7 +60,7 @@ def safe_url(url: str) -> str:
     return one_line(re.sub(r"(?i)([?&][^=&]*(?:password|username)=)[^&]*", r"\1***", shown))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Address:
     """A server on the network."""
 

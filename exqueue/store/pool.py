@@ -76,9 +76,9 @@ class Hearing:
     def __init__(self) -> None:
         self._last: weakref.WeakKeyDictionary[Connection, float] = weakref.WeakKeyDictionary()
 
-    def begins(self, connection: Connection) -> None:
-        """A connection is used; if it is new, it has just been made to the right server."""
-        self._last.setdefault(connection, time.monotonic())
+    def begins(self, connection: Connection, since: float) -> None:
+        """A connection is used. `since`: if it is new, when it was last known that it would lead to the right server."""
+        self._last.setdefault(connection, since)
 
     def silent(self, connection: Connection) -> bool:
         """Whether nothing was heard for too long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -23,9 +24,6 @@ class Topology(Protocol):
 
     def pool(self, key: str) -> Pool:
         """Connections to the server that has a key."""
-
-    def heard(self, connection: Connection) -> None:
-        """A blocking command has ended in time on this connection."""
 
     def heed(self, pool: Pool, error: Exception) -> Exception:
         """Learn from an error of a command that was sent over one of these connections; returns what to make of it."""
@@ -56,9 +54,6 @@ class Single:
         """See Topology."""
         return self._pool
 
-    def heard(self, connection: Connection) -> None:
-        """Nobody else could have been meant."""
-
     def heed(self, pool: Pool, error: Exception) -> Exception:
         """See Topology."""
         if isinstance(error, TRANSIENT):
@@ -86,7 +81,7 @@ class Followed(Single):
         """See Topology."""
         try:
             with self._pool.borrowed() as connection:
-                self._hearing.begins(connection)
+                self._hearing.begins(connection, time.monotonic())
                 replies = exchange(connection, commands)
                 for reply in replies:
                     if isinstance(reply, r.ResponseError) and code_of(reply, PASSING):
@@ -98,10 +93,6 @@ class Followed(Single):
         except TRANSIENT:
             self._pool.hang_up()
             raise
-
-    def heard(self, connection: Connection) -> None:
-        """See Topology."""
-        self._hearing.heard(connection)
 
     def heed(self, pool: Pool, error: Exception) -> Exception:
         """See Topology."""

@@ -44,6 +44,12 @@ class Node:
         if number is signal.SIGKILL:
             self.process.wait()
 
+    def revive(self) -> None:
+        """Start it again if it is dead, let it go on if it is frozen."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        self.signal(signal.SIGCONT)
+
     def end(self) -> None:
         """Kill it, if it lives."""
         if self.process is not None and self.process.poll() is None:
@@ -102,8 +108,7 @@ class Guarded:
     def settle(self) -> None:
         """Wait until all servers live, follow one master, and all sentinels know it: only then a failover is certain to come."""
         for node in self.nodes:
-            if node.process is None or node.process.poll() is not None:
-                node.start()
+            node.revive()
         until(self._settled, "the sentinels and replicas to agree")
 
     def _settled(self) -> bool:
@@ -111,10 +116,32 @@ class Guarded:
         known = [_pairs(sentinel.ask("SENTINEL", "MASTER", self.name)) for sentinel in self.sentinels]
         if len(named) > 1 or any((k[b"flags"], k[b"num-other-sentinels"]) != (b"master", b"2") for k in known):
             return False
+        master, others = self.master, [node for node in self.nodes if node is not self.master]
+        for node in others:  # the sentinels would do it, too, but only after ten seconds
+            if node.is_master or node.ask("ROLE")[2] != master.port:
+                node.ask("REPLICAOF", "127.0.0.1", master.port)
         replicas = [_pairs(replica) for sentinel in self.sentinels for replica in sentinel.ask("SENTINEL", "REPLICAS", self.name)]
-        healthy = all((r[b"flags"], r[b"master-link-status"]) == (b"slave", b"ok") for r in replicas)
-        others = len(self.nodes) - 1
-        return healthy and len(replicas) == 3 * others and len(self.master.ask("ROLE")[2]) == others
+        healthy = len(replicas) == 3 * len(others) and all(replica[b"flags"] == b"slave" for replica in replicas)
+        return healthy and all(node.ask("ROLE")[3] == b"connected" for node in others)
+
+
+@contextlib.contextmanager
+def replicated(kind: str) -> Iterator[tuple[Node, Node]]:
+    """A master and one replica of it, for a while."""
+    with tempfile.TemporaryDirectory(prefix="exq") as directory:
+        ports = free_ports(2)
+        nodes = [Node(_server(binary(kind), Path(directory, str(port)), port), port) for port in ports]
+        nodes[1].command += ["--replicaof", "127.0.0.1", str(ports[0])]
+        try:
+            for node in nodes:
+                node.start()
+            nodes[0].ask("SET", "begun", 1)
+            until(lambda: nodes[1].ask("GET", "begun"), "the replica to follow")
+            until(lambda: b"offset=0," not in nodes[0].ask("INFO", "replication"), "the replica to confirm")
+            yield nodes[0], nodes[1]
+        finally:
+            for node in nodes:
+                node.end()
 
 
 @contextlib.contextmanager
@@ -148,7 +175,7 @@ def _sentinel(server: str, directory: Path, port: int, master: int, down_after: 
     config = directory / "sentinel.conf"
     config.write_text(
         f"port {port}\nbind 127.0.0.1\ndir {directory}\nsentinel monitor m 127.0.0.1 {master} 2\n"
-        f"sentinel down-after-milliseconds m {down_after}\nsentinel failover-timeout m 3000\nsentinel parallel-syncs m 5\n"
+        f"sentinel down-after-milliseconds m {down_after}\nsentinel failover-timeout m 2000\nsentinel parallel-syncs m 5\n"
     )
     return [server, str(config), "--sentinel"]
 
@@ -183,8 +210,7 @@ class ClusterNodes:
     def settle(self) -> None:
         """Wait until all nodes live and know each other."""
         for node in self.nodes:
-            if node.process is None or node.process.poll() is not None:
-                node.start()
+            node.revive()
         until(lambda: all(self._settled(node) for node in self.nodes), "the cluster to be whole")
 
     def _settled(self, node: Node) -> bool:
