@@ -79,6 +79,8 @@ class Channel:
         """
         try:
             pool = self._topology.pool(source)
+        except r.ResponseError as error:
+            raise translate(error, self._where) from error
         except TRANSIENT as error:
             raise unavailable(error, self._where, uncertain=False) from error
         try:

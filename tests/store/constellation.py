@@ -105,6 +105,11 @@ class Guarded:
         port = int(self.sentinels[0].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.name)[1])
         return next(node for node in self.nodes if node.port == port)
 
+    @staticmethod
+    def address(node: Node) -> tuple[str, int]:
+        """What REPLICAOF takes."""
+        return "127.0.0.1", node.port
+
     def settle(self) -> None:
         """Wait until all servers live, follow one master, and all sentinels know it: only then a failover is certain to come."""
         for node in self.nodes:

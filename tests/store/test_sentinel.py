@@ -82,6 +82,27 @@ def test_with_all_replicas_to_confirm_a_planned_failover_loses_nothing(app: Exqu
     assert sentinels.master.ask("LRANGE", bench.keys["pending"], 0, -1) == [b"a", b"b"]
 
 
+def test_a_master_that_is_a_replica_all_at_once_is_left(app: Exqueue, sentinels: Guarded) -> None:
+    hasty, master = Bench(Exqueue(settings=replace(app.settings, patience=0.3))), sentinels.master
+    hasty.put("a")
+    master.ask("REPLICAOF", *sentinels.address(next(node for node in sentinels.nodes if node is not master)))
+    with pytest.raises(StoreUnavailable, match="which is a replica; a failover is going on") as caught:
+        hasty.put("b")
+    master.ask("REPLICAOF", "NO", "ONE")
+    assert (caught.value.uncertain, hasty.put("c"), hasty.pending) == (False, [True], ["a", "c"])
+
+
+def test_a_master_that_lacks_replicas_is_asked_again(app: Exqueue, sentinels: Guarded) -> None:
+    bench, master = Bench(app), sentinels.master
+    bench.put("a")
+    master.ask("CONFIG", "SET", "min-replicas-to-write", 5)
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(bench.put, "b")
+        until(lambda: b"errorstat_NOREPLICAS" in master.ask("INFO", "errorstats"), "it to refuse")
+        master.ask("CONFIG", "SET", "min-replicas-to-write", 0)
+        assert sent.result(20) == [True]
+
+
 def test_what_a_frozen_master_answers_after_it_was_replaced_is_not_believed(app: Exqueue, sentinels: Guarded) -> None:
     bench, old = Bench(app), sentinels.master
     bench.put("a")
