@@ -136,7 +136,7 @@ class ForkServer:
         channel = open_channel(settings.url, timeout=REPLY, patience=1.0)
         limits = spec_of(self._workers[worker]).limits
         post = Post(slot, self._runner["runner"], queue, info.encode(), limits, settings.max_body)
-        return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers), cell).run()
+        return WorkerProcess(Store(channel, settings.namespace, settings.copies), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:
         while True:

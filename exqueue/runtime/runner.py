@@ -67,7 +67,7 @@ class Runner:
         self._options = options
         timeout, start = min(REPLY, settings.lease / 5), min(5.0, settings.lease / 5)
         self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=start)
-        self._store = Store(self._channel, settings.namespace)
+        self._store = Store(self._channel, settings.namespace, settings.copies)
         self._reader = Reader(self._channel, settings.namespace)
         self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
         self._outage = self._idle = False
