@@ -14,6 +14,7 @@ from exqueue.app import Exqueue
 from exqueue.model.errors import EnqueueUnknown, StoreRefused, StoreUnavailable
 from exqueue.model.settings import Settings
 from exqueue.store.channel import open_channel
+from exqueue.store.sentinel import Sentinels
 from tests.store.constellation import Guarded, until
 from tests.store.kit import Bench
 
@@ -126,15 +127,13 @@ def test_a_connection_that_lay_idle_meanwhile_is_not_believed_either(app: Exqueu
     assert sentinels.master.ask("LRANGE", bench.keys["pending"], -1, -1) == [b"b4"]
 
 
-def test_a_step_costs_a_sentinel_nothing_while_steps_follow_each_other(app: Exqueue, sentinels: Guarded) -> None:
-    bench = Bench(app)
+def test_the_sentinels_are_asked_four_times_a_second_however_many_steps_there_are(
+    app: Exqueue, sentinels: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, asked, confirm = Bench(app), [], Sentinels.confirm
     bench.put("a")
-
-    def asked() -> int:
-        rows = [sentinel.ask("INFO", "commandstats").decode() for sentinel in sentinels.sentinels]
-        return sum(int(row.split("cmdstat_sentinel|master:calls=")[1].split(",")[0]) for row in rows if "sentinel|master:" in row)
-
-    before, until_ = asked(), time.monotonic() + 1.5
-    while time.monotonic() < until_:
-        bench.put(f"{time.monotonic_ns()}")
-    assert asked() - before == 0
+    monkeypatch.setattr(Sentinels, "confirm", lambda self, connection: (asked.append(connection), confirm(self, connection)))
+    began, steps = time.monotonic(), 0
+    while time.monotonic() - began < 1.2:
+        bench.put(str(steps := steps + 1))
+    assert 0 < len(asked) <= 1 + 4 * (time.monotonic() - began)
