@@ -77,9 +77,8 @@ class QueueModel(Places):
             return Empty()
         if first.id not in held:
             held.insert(0, first.id)
-        attempts, failures, crashes = first.spent
-        first.place, first.token, first.spent = Place.PROCESSING, token, (attempts + 1, failures, crashes)
-        first.begun = True
+        first.place, first.token, first.begun = Place.PROCESSING, token, True
+        first.spent = (first.spent[0] + 1, *first.spent[1:])
         self.starts += 1
         return (slot, first.id, token, first.spent)
 
@@ -175,8 +174,7 @@ class QueueModel(Places):
 
     def promote(self, limit: int) -> int:
         """Those whose time has come: the head of a key to its old place, all others to the end of the line or of their key."""
-        found = self.due(Place.DELAYED, limit)
-        for job in found:
+        for job in (found := self.due(Place.DELAYED, limit)):
             (self.join if self.is_head(job) else self.append)(job)
         return len(found)
 
