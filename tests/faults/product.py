@@ -30,6 +30,7 @@ class Sample:
 
 EVERYTHING: Final = Sample(10**9, 10**9, 10**9, 10**9)
 SOME: Final = Sample(singles=120, healing=20, pairs=1, zombies=30)
+FEW: Final = Sample(singles=30, healing=6, pairs=1, zombies=12)
 MOVES: Final = 60  # requests after which those who take over have done all they can
 
 
