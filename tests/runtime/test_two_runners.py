@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 from exqueue.model.job import Counts
+from exqueue.runtime.host import start_time
 from tests.runtime.rig import Rig
 
 pytestmark = pytest.mark.slow
@@ -94,6 +95,7 @@ def test_on_the_same_host_a_frozen_process_is_killed_before_its_job_is_given_awa
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     rig.start("--lease", "1", "--burst").wait(60)
+    assert start_time(frozen[1]) == 0
     rig.open_gate()
     os.kill(first.pid, signal.SIGCONT)
     assert rig.said == ["begin 0", "begin 0", "end 0"]
