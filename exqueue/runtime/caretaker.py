@@ -125,8 +125,9 @@ class Caretaker:
         self._watch(queue, beats, now)
         slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
         others = [slot for slot in slots if slot.slot not in mine]
+        tended = {slot.host for slot in others if not self._silent(queue, slot.runner, now, slot.lease)}
         for slot in others:
-            self._consider(queue, slot, beats.get(slot.runner, ABSENT), now)
+            self._consider(queue, slot, beats.get(slot.runner, ABSENT), now, leases=2 if slot.host in tended else 1)
         self._sign_off(queue, beats, {slot.runner for slot in others}, now)
         self._forget(queue, beats.keys() | {slot.runner for slot in slots})
         counted, known = beats.get(self._me.runner, ""), self._beats[queue]
@@ -172,19 +173,20 @@ class Caretaker:
         for key in [key for key in self._sightings if key[0] == queue and key[1] not in runners]:
             del self._sightings[key]
 
-    def _silent(self, queue: str, runner: str, now: float, lease: float = 0.0) -> bool:
-        """Whether a runner has not moved its counter for a whole lease, its own or ours, whichever is longer.
+    def _silent(self, queue: str, runner: str, now: float, lease: float = 0.0, leases: int = 1) -> bool:
+        """Whether a runner has not moved its counter for so many leases, its own or ours, whichever is longer.
 
         A runner without a counter is first seen now.
         """
         seen = self._sightings.setdefault((queue, runner), _Sighting("", now))
-        return now - seen.since >= max(lease, self._lease)
+        return now - seen.since >= leases * max(lease, self._lease)
 
-    def _consider(self, queue: str, slot: SlotInfo, beat: str, now: float) -> None:
+    def _consider(self, queue: str, slot: SlotInfo, beat: str, now: float, leases: int) -> None:
         here = slot.host == self._me.host and slot.pid > 0
         silent = self._silent(queue, slot.runner, now, slot.lease)
         if not here:
-            if silent:
+            # Where another runner beats on that host, it has a lease to do it: it can kill before it recovers, we cannot.
+            if self._silent(queue, slot.runner, now, slot.lease, leases):
                 self._take_back(queue, slot, Death(slot.slot, slot.runner, slot.hostname, beat=beat))
             return
         orphaned = is_gone(slot.runner_pid, slot.runner_start) or slot.runner == self._me.runner

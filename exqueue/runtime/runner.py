@@ -177,7 +177,7 @@ class Runner:
                     LOG.warning("slots %s were taken over by another runner; their processes are killed", ", ".join(taken))
                     self._staff.kill(taken)
                 self._caretaker.beaten(queue)
-        self._heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
+        self._heard = self._board.heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
         self._next_beat = now + min(3.0, self._settings.lease / 10)
         if self._outage:
             LOG.info("Redis answers again")

@@ -12,6 +12,7 @@ from exqueue.model.lifecycle import Place
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.caretaker import Caretaker, Identity
 from exqueue.store.keys import BELL
+from exqueue.store.slotinfo import SlotInfo
 from tests.client.workers import Add, Send
 from tests.conftest import on_servers
 
@@ -71,3 +72,16 @@ def test_a_bell_that_a_late_blmove_has_brought_into_a_closed_slot_is_rung_again(
     caretaker.sweep()
     lists = app.channel.ask([("LRANGE", key, 0, -1) for key in (keys["pending"], keys.processing("s"))])
     assert (lists, app.store.bury("Add", "s", 0)) == ([[BELL], []], True)
+
+
+def test_where_another_runner_beats_on_the_host_of_a_silent_one_it_has_a_lease_to_kill_what_runs_there(
+    app: Exqueue, caretaker: Caretaker
+) -> None:
+    for slot, runner in (("a.1", "silent"), ("b.1", "beating")):
+        app.store.register("Add", slot, SlotInfo(slot, runner, "elsewhere", 7, 7).encode(), runner)
+    found = []
+    for now in (0, 20, 40, 59, 60):
+        app.store.beat("Add", "beating", {})
+        caretaker.take_over(now, set())
+        found.append([slot.slot for slot in app.reader.slots("Add")])
+    assert found == [["a.1", "b.1"]] * 4 + [["b.1"]]
