@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from exqueue.model.errors import ConfigError
+from exqueue.model.keyfile import made_keys, read_keys
 from exqueue.model.names import check_name
+from exqueue.model.redact import DEFAULT, Redact
+from exqueue.model.signing import NO_KEYS, Keys
 from exqueue.model.text import one_line
 
 
@@ -21,6 +24,8 @@ class Settings:
     `lease`: a runner on another host is taken for dead when it has not been heard of for so long.
     `kill_after`: how long a job that was told to stop, by its time limit or by a person, has until it is killed.
     `patience`: how long a client goes on trying to reach Redis before it raises.
+    `signing_keys`: none for the embedded server means those of its directory, see `keyfile.keys_of`.
+    `redact`: names of arguments, with * and ?, separated by commas, whose values are not shown.
     """
 
     url: str = "embedded:.exqueue"
@@ -30,15 +35,31 @@ class Settings:
     kill_after: float = 10.0
     patience: float = 5.0
     max_body: int = 16 * 1024 * 1024
+    signing_keys: Keys = NO_KEYS
+    redact: str = DEFAULT
 
     def __post_init__(self) -> None:
         check_name("namespace", self.namespace)
+        Redact.parse(self.redact)
+        if not isinstance(self.signing_keys, Keys):
+            raise ConfigError("signing_keys takes Keys; write Keys.parse(...)")
         for name, least in (("lease", 0.5), ("grace", 0), ("kill_after", 0), ("patience", 0), ("max_body", 1)):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not value >= least:
                 raise ConfigError(f"{name} is {value!r}; it takes a number from {least}")
             if name != "max_body":
                 object.__setattr__(self, name, float(value))
+
+
+def keys_of(settings: Settings, *, make: bool = True) -> Keys:
+    """The keys that these settings lead to: those that are set, else those of the embedded server's directory.
+
+    `make`: make one there if it has none. Raises ConfigError.
+    """
+    scheme, _, directory = settings.url.partition(":")
+    if settings.signing_keys or scheme != "embedded":
+        return settings.signing_keys
+    return made_keys(Path(directory), make=make)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +80,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Pa
     sources: dict[str, str] = {}
     for source, found in _layers(flags, environment, directory):
         for name, value in found.items():
-            values[name] = _convert(name, value, source)
+            values[name] = _keys(value, source, directory) if name == "signing_keys" else _convert(name, value, source)
             sources[name] = source
     for field in fields(Settings):
         sources.setdefault(field.name, "default")
@@ -100,3 +121,15 @@ def _convert(name: str, value: Any, source: str) -> Any:
         return kind(value)
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{source}: {name} is {value!r}; it takes a number") from None
+
+
+def _keys(value: Any, source: str, directory: Path) -> Keys:
+    """No message of these names what was given: it may be a key."""
+    try:
+        if isinstance(value, str) and value.startswith("file:"):
+            return read_keys(directory / Path(value.removeprefix("file:")).expanduser())
+        if source == "pyproject.toml" or not isinstance(value, str):
+            raise ConfigError("signing_keys takes only file:PATH here: a key in a repository is no secret")
+        return Keys.parse(value)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from None
