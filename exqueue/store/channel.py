@@ -55,11 +55,12 @@ class Channel:
         """Send plain commands together, read their replies. Raises StoreError for the first that failed."""
         return [self._or_raise(reply) for reply in self._patiently(lambda c: self._exchange(c, commands))]
 
-    def run(self, script: Script, keys: list[str], argv: list[Any]) -> list[Any]:
+    def run(self, script: Script, keys: list[str | bytes], argv: list[Any]) -> list[Any]:
         """Run one step and return its reply, whose first element is one of the words its header promises."""
         reply = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
         if isinstance(reply, r.ResponseError):
             kinds = [KINDS[name] for name in script.keys]
+            kinds = [*kinds, *kinds[-1:] * len(keys)][: len(keys)]  # the last key may stand for many
             raise self._corrupt(keys, kinds, reply) if _code(reply) in _FOREIGN else self._translate(reply)
         if not isinstance(reply, list) or reply[0] not in script.replies:
             raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
@@ -157,7 +158,7 @@ class Channel:
                 replies.append(error)
         return replies
 
-    def _evaluate(self, connection: Connection, script: Script, keys: list[str], argv: list[Any]) -> Any:
+    def _evaluate(self, connection: Connection, script: Script, keys: list[str | bytes], argv: list[Any]) -> Any:
         command = ("EVALSHA", script.sha, len(keys), *keys, *argv)
         reply = self._exchange(connection, [command])[0]
         if isinstance(reply, r.NoScriptError):
@@ -169,12 +170,13 @@ class Channel:
             raise self._translate(reply) from reply
         return reply
 
-    def _corrupt(self, keys: list[str], kinds: list[str], error: r.ResponseError) -> StoreError:
+    def _corrupt(self, keys: Sequence[str | bytes], kinds: list[str], error: r.ResponseError) -> StoreError:
         if _code(error) == "CORRUPT":
             return StoreCorrupt(f"somebody else wrote to a key of this queue: {one_line(str(error))}; set it right")
         found = zip(keys, kinds, self.ask([("TYPE", key) for key in keys]), strict=True)
         wrong = [(key, kind.decode()) for key, right, kind in found if kind not in (b"none", right.encode())]
-        held = ", ".join(f"{one_line(key)} is a {kind}" for key, kind in wrong)
+        names = [(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape"), kind) for key, kind in wrong]
+        held = ", ".join(f"{one_line(name)} is a {kind}" for name, kind in names)
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
 
     def _translate(self, error: r.RedisError) -> StoreError:
