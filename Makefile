@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check fmt clean
+.PHONY: help setup demo test test-fast check mutants fmt clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
@@ -38,9 +38,12 @@ check: setup ## Lint, format, types, layers and sizes; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py
+	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/size.py
+
+mutants: setup ## Take away each guard in turn, and show which test notices; minutes
+	$(BIN)/python -m scripts.mutants
 
 fmt: setup ## Format, and fix what can be fixed without thinking
 	$(BIN)/ruff check --fix-only .

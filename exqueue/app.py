@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, ParamSpec, overload
 
@@ -115,13 +116,17 @@ class Exqueue:
             return Job(self.store, self.reader, name, found_id)
         raise JobNotFound(job_id)
 
-    def run(self, workers: Sequence[type[Any]], *, processes: Mapping[str, int] | None = None, burst: bool = False) -> None:
+    def run(
+        self, workers: Sequence[type[Any]], *, processes: Mapping[str, int] | None = None, burst: bool = False,
+        accept_data_loss: bool | None = None,
+    ) -> None:  # fmt: skip
         """Run the jobs of these workers, as `exqueue run` does: blocks until SIGTERM or Ctrl-C, or with `burst` until all is done.
 
         Only in the main thread, since signals come there. `processes`: class name -> worker processes, instead of its own.
+        `accept_data_loss`: instead of the setting.
 
         Raises:
-            ConfigError: a worker cannot be found by its name, or is none.
+            ConfigError: a worker cannot be found by its name, or is none; the server evicts keys.
         """
         from exqueue.runtime.runner import Runner, RunOptions
 
@@ -129,7 +134,8 @@ class Exqueue:
             if not is_importable(worker):
                 raise ConfigError(f"{worker.__name__} cannot be run from here: define it in a module that can be imported")
         targets = tuple(path_of(worker) for worker in workers)
-        Runner(self.settings, RunOptions(targets, dict(processes or {}), burst)).run()
+        settings = self.settings if accept_data_loss is None else replace(self.settings, accept_data_loss=accept_data_loss)
+        Runner(settings, RunOptions(targets, dict(processes or {}), burst)).run()
 
     def close(self) -> None:
         """Close idle connections; the last process that leaves an embedded server stops it."""

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from exqueue.cli import blocked, demo, enqueue, events, failed, fsck, jobs, queues, run, schedule, shell, status, top
+from exqueue.cli import acl, blocked, demo, doctor, enqueue, events, failed, fsck, health, jobs, queues, run, schedule, shell, status, top
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError, EnqueueError, ExqueueError, StoreError
 from exqueue.model.text import printable
@@ -26,6 +26,9 @@ cli.command("top")(top.top)
 cli.command("events")(events.events)
 cli.command("fsck")(fsck.fsck)
 cli.command("config")(status.config)
+cli.command("doctor")(doctor.doctor)
+cli.command("health")(health.health)
+cli.command("acl")(acl.acl)
 cli.command("shell")(shell.shell)
 cli.command("demo")(demo.demo)
 cli.add_typer(failed.cli, name="failed", help="Look after jobs that failed for good.")

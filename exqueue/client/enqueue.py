@@ -40,7 +40,7 @@ class Enqueuer:
             ConfigError: an option has a value of the wrong kind; nothing was written, as with the next two.
             BadArguments: `perform` cannot be called so.
             EncodeError: something cannot be pickled or is too large.
-            StoreUnavailable: Redis could not be reached; if `uncertain`, enqueueing again with the same `id` is safe.
+            StoreUnavailable, StoreRefused: if `uncertain`, jobs may be stored; enqueueing again with the same `id` is safe.
         """
         options = target if isinstance(target, Configured) else Configured(target)
         calls = list(calls)

@@ -138,19 +138,26 @@ class JobFailed(JobError):
 
 
 class StoreError(ExqueueError):
-    """Redis answered with an error that exqueue has no better name for."""
+    """Redis answered with an error that exqueue has no better name for.
 
-
-class StoreUnavailable(StoreError):
-    """Redis could not be reached in time. `uncertain`: whether the request may have been carried out all the same."""
+    `uncertain`, here and below: whether the request may have been carried out all the same, at an earlier try or in part.
+    """
 
     def __init__(self, message: str, *, uncertain: bool = False) -> None:
         super().__init__(message)
         self.uncertain = uncertain
 
 
+class StoreUnavailable(StoreError):
+    """Redis could not be reached in time."""
+
+
 class StoreRefused(StoreError):
-    """Redis refuses writes: out of memory, read-only, failing disk, or missing rights."""
+    """Redis refuses: out of memory, read-only, failing disk, or missing rights. `code`: as Redis calls it, such as `OOM`, `NOPERM`."""
+
+    def __init__(self, message: str, *, uncertain: bool = False, code: str = "") -> None:
+        super().__init__(message, uncertain=uncertain)
+        self.code = code
 
 
 class StoreCorrupt(StoreError):

@@ -20,6 +20,7 @@ class Settings:
     `url`: `redis://`, `rediss://`, `unix://`, or `embedded:DIR`; the embedded server in `./.exqueue` by default.
     `lease`: a runner on another host is taken for dead when it has not been heard of for so long.
     `kill_after`: how long a job that was told to stop, by its time limit or by a person, has until it is killed.
+    `accept_data_loss`: run also on a server that evicts keys, and say nothing of one without an append-only file.
     `patience`: how long a client goes on trying to reach Redis before it raises.
     """
 
@@ -30,6 +31,7 @@ class Settings:
     kill_after: float = 10.0
     patience: float = 5.0
     max_body: int = 16 * 1024 * 1024
+    accept_data_loss: bool = False
 
     def __post_init__(self) -> None:
         check_name("namespace", self.namespace)
@@ -96,7 +98,17 @@ def _pyproject(directory: Path) -> dict[str, Any]:
 
 def _convert(name: str, value: Any, source: str) -> Any:
     kind: Any = type(next(field.default for field in fields(Settings) if field.name == name))
+    if kind is bool:
+        return _switch(name, value, source)
     try:
         return kind(value)
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{source}: {name} is {value!r}; it takes a number") from None
+
+
+def _switch(name: str, value: Any, source: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return known[str(value).lower()]
+    except KeyError:
+        raise ConfigError(f"{source}: {name} is {value!r}; it takes true or false") from None

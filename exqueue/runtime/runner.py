@@ -17,6 +17,7 @@ from typing import Final
 
 from exqueue.model.errors import StoreError
 from exqueue.model.settings import Settings
+from exqueue.runtime.admission import admit, deaf_parent, init_name
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
 from exqueue.runtime.crew import Child
@@ -77,7 +78,7 @@ class Runner:
         """Run until stopped.
 
         Raises:
-            ConfigError: a target cannot be loaded, `processes` names no worker type, or `queues` cannot be served so.
+            ConfigError: a target cannot be loaded, `processes` names no worker type, `queues` cannot be served so, or see `admit`.
             StoreError: Redis cannot be used at the start. Later on it may come and go.
         """
         with StopSignals() as signals:
@@ -99,6 +100,7 @@ class Runner:
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()
         check_queues(self._options.queues, specs)
+        warnings = [*deaf_parent(os.getppid(), init_name()), *admit(self._channel, self._settings)]
         self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
         self._find_queues()
@@ -106,6 +108,8 @@ class Runner:
         self._timetable = Timetable(self._store, self._reader, mine)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
+        for warning in warnings:
+            LOG.warning("%s", warning)
         self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
         self._caretaker.sweep()
         number = sum(spec.processes for spec in self._staff.crew.specs)

@@ -42,13 +42,13 @@ class CareReader:
         return {runner.decode("utf-8", "replace"): beat.decode("utf-8", "replace") for runner, beat in found}
 
     def held(self, queue: str, slots: Sequence[str]) -> dict[str, list[str]]:
-        """The ids in the processing lists of these slots; slots that hold nothing are left out."""
+        """The ids in the processing lists of these slots; slots that hold nothing, not even a bell, are left out."""
         if not slots:
             return {}
         keys = self._keys(queue)
         lists = self.channel.ask([("LRANGE", keys.processing(slot), 0, 99) for slot in slots])
-        found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
-        return {slot: ids for slot, ids in found.items() if ids}
+        found = zip(slots, lists, strict=True)
+        return {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in found if ids}
 
     def outbox(self, queue: str, job_id: str | None = None) -> dict[str, bytes]:
         """What is to follow a job that has succeeded, or all such jobs, and is not enqueued yet."""

@@ -53,15 +53,16 @@ class Channel:
 
     def ask(self, commands: Sequence[Command]) -> list[Any]:
         """Send plain commands together, read their replies. Raises StoreError for the first that failed."""
-        return [self._or_raise(reply) for reply in self._patiently(lambda c: self._exchange(c, commands))]
+        replies, uncertain = self._patiently(lambda c: self._exchange(c, commands))
+        return [self._or_raise(reply, uncertain) for reply in replies]
 
     def run(self, script: Script, keys: list[str | bytes], argv: list[Any]) -> list[Any]:
         """Run one step and return its reply, whose first element is one of the words its header promises."""
-        reply = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
+        reply, uncertain = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
         if isinstance(reply, r.ResponseError):
             kinds = [KINDS[name] for name in script.keys]
             kinds = [*kinds, *kinds[-1:] * len(keys)][: len(keys)]  # the last key may stand for many
-            raise self._corrupt(keys, kinds, reply) if _code(reply) in _FOREIGN else self._translate(reply)
+            raise self._corrupt(keys, kinds, reply) if _code(reply) in _FOREIGN else self._translate(reply, uncertain)
         if not isinstance(reply, list) or reply[0] not in script.replies:
             raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
         return reply
@@ -126,16 +127,18 @@ class Channel:
             raise
         self._idle.append(connection)
 
-    def _patiently(self, action: Callable[[Connection], Any]) -> Any:
+    def _patiently(self, action: Callable[[Connection], Any]) -> tuple[Any, bool]:
+        """What came of it, and whether an earlier try may have been carried out, too: an error is then not the whole truth."""
         deadline, pause, uncertain = time.monotonic() + self._patience, 0.01, False
         while True:
             try:
                 with self._borrowed() as connection:
-                    return action(connection)
+                    return action(connection), uncertain
             except r.AuthenticationError as error:
-                raise self._translate(error) from error
-            except StoreUnavailable:  # an embedded server that does not come up; it may have been killed while starting
+                raise self._translate(error, uncertain) from error
+            except StoreUnavailable as error:  # an embedded server that does not come up; it may have been killed while starting
                 if time.monotonic() + pause > deadline:
+                    error.uncertain = uncertain
                     raise
             except _TRANSIENT as error:
                 self._hang_up()  # a restarted server has closed the others too
@@ -162,12 +165,18 @@ class Channel:
         command = ("EVALSHA", script.sha, len(keys), *keys, *argv)
         reply = self._exchange(connection, [command])[0]
         if isinstance(reply, r.NoScriptError):
-            reply = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
+            known = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
+            return self._load(connection, script, command, known) if isinstance(known, r.NoPermissionError) else known
         return reply
 
-    def _or_raise(self, reply: Any) -> Any:
+    def _load(self, connection: Connection, script: Script, command: Command, refusal: Any) -> Any:
+        """For a user who may run no scripts but ours, by their hashes: `exqueue acl --pin-scripts`."""
+        loaded = self._exchange(connection, [("SCRIPT", "LOAD", script.source)])[0]
+        return refusal if isinstance(loaded, r.ResponseError) else self._exchange(connection, [command])[0]
+
+    def _or_raise(self, reply: Any, uncertain: bool) -> Any:
         if isinstance(reply, r.ResponseError):
-            raise self._translate(reply) from reply
+            raise self._translate(reply, uncertain) from reply
         return reply
 
     def _corrupt(self, keys: Sequence[str | bytes], kinds: list[str], error: r.ResponseError) -> StoreError:
@@ -179,13 +188,15 @@ class Channel:
         held = ", ".join(f"{one_line(name)} is a {kind}" for name, kind in names)
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
 
-    def _translate(self, error: r.RedisError) -> StoreError:
-        advice = _REFUSALS.get(_code(error))
+    def _translate(self, error: r.RedisError, uncertain: bool = False) -> StoreError:
+        code = _code(error)
+        advice = _REFUSALS.get(code)
         if isinstance(error, r.AuthenticationError | r.AuthorizationError) and advice is None:
             advice = "the user or the password is wrong; correct the URL"
         if advice is not None:
-            return StoreRefused(f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})")
-        return StoreError(f"Redis at {self._where} answered with an error: {one_line(str(error), 200)}")
+            said = f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})"
+            return StoreRefused(said, uncertain=uncertain, code=code)
+        return StoreError(f"Redis at {self._where} answered with an error: {one_line(str(error), 200)}", uncertain=uncertain)
 
     def _unavailable(self, error: Exception, *, uncertain: bool = True) -> StoreUnavailable:
         said = one_line(str(error), 160).rstrip(".") or type(error).__name__

@@ -143,7 +143,7 @@ class Reader(CareReader):
             *(("ZLEXCOUNT", keys["waiting"], f"[{key} ", f"({key}!") for key, _ in found),
         ])  # fmt: skip
         return [
-            BlockedKey(queue, key, text_id(head or b""), int(since), count)
+            BlockedKey(queue, key, text_id(head or b""), _moment(since), count)
             for (key, since), head, count in zip(found, heads, behind, strict=True)
         ]
 
@@ -184,7 +184,7 @@ def _count(value: bytes | None) -> int:
     return int(value) if value and value.isdigit() and len(value) < 16 else 0
 
 
-def _moment(score: bytes | None) -> int:
+def _moment(score: bytes | float | None) -> int:
     """A time in ms from a score; somebody else may have put infinity there."""
     return int(max(-1e17, min(1e17, float(score or 0))))
 

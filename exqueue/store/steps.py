@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 from exqueue.model import policy as verdicts
 from exqueue.model.chain import NewJob
+from exqueue.model.errors import StoreError
 from exqueue.model.job import Claim, Progress
 from exqueue.store.base import BATCH
 from exqueue.store.care import CareSteps
@@ -39,12 +41,22 @@ class Store(PersonSteps, CareSteps):
             rest: list[str | bytes] = []
             for job in jobs[start:end]:
                 rest += (job.id, job.head, job.body, job.terms, job.chain)
-            reply = self._run("enqueue", queue, rest=tuple(rest), due=due)
+            try:
+                reply = self._run("enqueue", queue, rest=tuple(rest), due=due)
+            except StoreError as error:
+                error.uncertain = error.uncertain or start > 0  # those before have been accepted
+                raise
             if reply[0] == b"founded":  # also after somebody emptied the server under us
-                self.announce(queue)
+                self._announce_again(queue)
             for position, known in zip(reply[1::2], reply[2::2], strict=True):
                 found[start + position] = text_id(known)
         return found
+
+    def _announce_again(self, queue: str) -> None:
+        """Try to: the job is accepted, so no failure may say that it was not. A runner of the queue announces it, too."""
+        self._announced.discard(queue)
+        with contextlib.suppress(StoreError):
+            self.announce(queue)
 
     def wait(self, queue: str, slot: str, seconds: float, wake: int | None, *, closed: bool = False) -> None:
         """Block until a job has been moved into the slot's list, at most so long. What came, only `claim` can tell.

@@ -11,7 +11,9 @@ import pytest
 import typer
 
 from exqueue.cli.main import cli
+from exqueue.model.facts import Facts
 from exqueue.model.lifecycle import TABLE, mermaid
+from exqueue.model.queue_checks import examine
 from exqueue.store.keys import KINDS
 from exqueue.store.scripts import script, script_names
 from tests.docs.test_readme import README, ROOT, Follower, blocks, table
@@ -62,6 +64,10 @@ def test_each_step_is_either_part_of_the_lifecycle_or_named_among_those_that_mov
 def test_the_table_of_commands_has_all_commands_with_their_options() -> None:
     told = {name.strip("`"): set(re.findall(r"`(-\S+)`", options)) for name, _, options in table(DOCS / "commands.md", "command")}
     assert told == dict(_commands(typer.main.get_command(cli), "exqueue"))
+
+
+def test_the_table_of_checks_has_all_checks_of_the_doctor() -> None:
+    assert [check.strip("`") for check, *_ in table(DOCS / "doctor.md", "check")] == [finding.check for finding in examine(Facts())]
 
 
 def test_the_reasons_why_a_job_cannot_be_loaded_are_those_of_the_code() -> None:

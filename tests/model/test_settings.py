@@ -40,9 +40,16 @@ def test_each_source_goes_before_the_next(tmp_path: Path) -> None:
 def test_every_setting_can_come_from_the_environment(tmp_path: Path) -> None:
     environment = {
         "EXQUEUE_URL": "redis://h", "EXQUEUE_NAMESPACE": "n", "EXQUEUE_LEASE": "1.5", "EXQUEUE_GRACE": "0", "EXQUEUE_KILL_AFTER": "3",
-        "EXQUEUE_PATIENCE": "2", "EXQUEUE_MAX_BODY": "10",
+        "EXQUEUE_PATIENCE": "2", "EXQUEUE_MAX_BODY": "10", "EXQUEUE_ACCEPT_DATA_LOSS": "yes",
     }  # fmt: skip
-    assert load({}, environment, tmp_path).settings == Settings("redis://h", "n", 1.5, 0.0, 3.0, 2.0, 10)
+    assert load({}, environment, tmp_path).settings == Settings("redis://h", "n", 1.5, 0.0, 3.0, 2.0, 10, accept_data_loss=True)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("1", True), ("True", True), ("on", True), ("0", False), ("no", False), ("false", False)])
+def test_a_switch_takes_the_usual_words(tmp_path: Path, said: str, meant: bool) -> None:
+    assert load({}, {"EXQUEUE_ACCEPT_DATA_LOSS": said}, tmp_path).settings.accept_data_loss is meant
+    project(tmp_path, f"[tool.exqueue]\naccept_data_loss = {str(meant).lower()}\n")
+    assert load({}, {}, tmp_path).settings.accept_data_loss is meant
 
 
 def test_a_variable_that_is_empty_is_not_set(tmp_path: Path) -> None:
@@ -61,6 +68,7 @@ def test_a_project_that_says_nothing_of_exqueue_changes_nothing(tmp_path: Path, 
         ({}, {"EXQUEUE_LEASE": "soon"}, "EXQUEUE_LEASE: lease is 'soon'; it takes a number"),
         ({}, {"EXQUEUE_MAX_BODY": "1.5"}, "EXQUEUE_MAX_BODY: max_body is '1.5'; it takes a number"),
         ({}, {"EXQUEUE_MAX_BODY": "inf"}, "EXQUEUE_MAX_BODY: max_body is 'inf'; it takes a number"),
+        ({}, {"EXQUEUE_ACCEPT_DATA_LOSS": "maybe"}, "EXQUEUE_ACCEPT_DATA_LOSS: accept_data_loss is 'maybe'; it takes true or false"),
         ({"lease": 0.4}, {}, "lease is 0.4; it takes a number from 0.5"),
         ({"lease": float("nan")}, {}, "lease is nan; it takes a number from 0.5"),
         ({"grace": -1}, {}, "grace is -1.0; it takes a number from 0"),

@@ -11,6 +11,7 @@ from exqueue.model.errors import StoreUnavailable
 from exqueue.model.lifecycle import Place
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.caretaker import Caretaker, Identity
+from exqueue.store.keys import BELL
 from tests.client.workers import Add, Send
 from tests.conftest import on_servers
 
@@ -59,3 +60,14 @@ def test_more_than_a_hundred_old_results_are_removed_at_once(app: Exqueue, caret
     while app.queue(Add).counts().done:
         caretaker.deliver()
     assert app.queue(Add).counts().completed == 250
+
+
+def test_a_bell_that_a_late_blmove_has_brought_into_a_closed_slot_is_rung_again(app: Exqueue, caretaker: Caretaker) -> None:
+    app.store.register("Add", "s", "{}", "r")
+    app.store.recover("Add", "s", "r", "", ("", ""), None)
+    app.enqueue(Add.options(priority=1), 1)  # it is ranked, so all that is in `pending` is a bell
+    keys = app.store.keys("Add")
+    app.channel.ask([("LMOVE", keys["pending"], keys.processing("s"), "LEFT", "RIGHT")])
+    caretaker.sweep()
+    lists = app.channel.ask([("LRANGE", key, 0, -1) for key in (keys["pending"], keys.processing("s"))])
+    assert (lists, app.store.bury("Add", "s", 0)) == ([[BELL], []], True)

@@ -12,9 +12,15 @@ Act = Callable[[], object]
 
 
 def _asks(bench: Bench, step: str, *rest: str, **argv: Any) -> Act:
-    auditor = Auditor(bench.store, "q")
-    auditor.look_again()
-    return lambda: auditor.settled(step, rest, **argv)
+    """With the slots there are now, but as whoever the bench is by then."""
+    slots = Auditor(bench.store, "q").look_again()
+
+    def ask() -> object:
+        auditor = Auditor(bench.store, "q")
+        auditor.slots = slots
+        return auditor.settled(step, rest, **argv)
+
+    return ask
 
 
 def _audit(bench: Bench) -> Act:

@@ -1,0 +1,97 @@
+"""What must hold beside the order of a job's life: limits, wake-ups, and everything at the end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, Protocol
+
+from exqueue.store.channel import Channel
+from exqueue.store.invariants import broken
+from tests.simulation.history import History
+from tests.simulation.probe import NAMESPACE, Look
+from tests.simulation.stage import Stage, Violation
+from tests.simulation.wire import Wire
+
+
+class Checked(Protocol):
+    """What is looked at of the world."""
+
+    stage: Stage
+    wire: Wire
+    history: History
+    looks: dict[str, Look]
+    limits: dict[str, str]
+    acknowledged: list[tuple[str, str]]
+
+
+def check_limits(world: Checked, queue: str, before: Look, look: Look) -> None:
+    """Nothing begins in a queue that is paused, or while as many run as may."""
+    begun = [job for event, job in look.events if event == "claimed"]
+    if not begun:
+        return
+    if before.paused and look.paused:
+        raise Violation(f"{begun[0]} is claimed though {queue} is paused")
+    most = int((world.limits.get(queue) or "0").split()[0])
+    if most and look.running > most:
+        raise Violation(f"{look.running} run in {queue}, and {most} may")
+
+
+def check_wakeups(world: Checked) -> None:
+    """Before time goes on: no process waits for what is there, unless somebody is still to look."""
+    for queue, look in world.looks.items():
+        if not look.line or look.unlooked or look.paused:
+            continue
+        most = int((world.limits.get(queue) or "0").split()[0])
+        if most and (look.running >= most or look.bells):
+            continue
+        for name in ("pending", "bell"):
+            for waiter in world.wire.waiting.get(f"{NAMESPACE}:{{{queue}}}:{name}", []):
+                if not waiter.moved and not waiter.actor.killed and waiter.actor.frozen <= world.stage.now:
+                    world.wire.counts[f"idle at {name}"] += 1
+                    if name == "pending":
+                        raise Violation(f"{waiter.actor.name} waits for {name} of {queue}, and {look.line} are in its line")
+
+
+def check_end(world: Checked, channel: Channel) -> None:
+    """All has come to rest, and everybody has gone home."""
+    lines = broken(channel, NAMESPACE)
+    for name in channel.ask([("KEYS", "*:processing:*")])[0]:
+        lines.append(f"{name.decode()} is not empty")
+    for queue in world.limits:
+        prefix = f"{NAMESPACE}:{{{queue}}}:"
+        for name in ("slots", "outbox"):
+            if left := channel.ask([("HKEYS", prefix + name)])[0]:
+                lines.append(f"{name} of {queue} has {left}")
+        counted = [int(value or 0) for value in channel.ask([("HMGET", prefix + "counters", "enqueued", "completed", "deleted", "crashed")])[0]]
+        lines += _counted(world, queue, counted, channel.ask([("ZCARD", prefix + "done")])[0])
+    lines += [f"{job} of {queue} was acknowledged, and there is none" for queue, job in world.acknowledged if (queue, job) not in world.history.jobs]
+    lines += _followed(world)
+    if lines:
+        raise Violation("; ".join(lines))
+
+
+def _counted(world: Checked, queue: str, counted: list[int], done: int) -> list[str]:
+    stories = [story for story in world.history.jobs.values() if story.queue == queue]
+    ways: dict[str, int] = defaultdict(int)
+    for story in stories:
+        ways[world.history.ended.get((queue, story.id), story.place)] += 1
+    removed = ways["cancelled"] + ways["deleted"] + ways["discarded"]
+    told = [len(stories), ways["completed"] - done, removed]
+    lines = [] if told == counted[:3] else [f"{queue} has counted {counted[:3]}, and it was {told}: {dict(ways)}"]
+    return lines + [f"{story.id} has succeeded {story.commits} times" for story in stories if (ways_of(world, story) == "completed") != (story.commits == 1)]
+
+
+def ways_of(world: Checked, story: Any) -> str:
+    """How a job has ended."""
+    return world.history.ended.get((story.queue, story.id), "")
+
+
+def _followed(world: Checked) -> list[str]:
+    names = {(story.queue, story.terms.unique) for story in world.history.jobs.values() if story.terms.unique}
+    return [
+        f"{link} was to follow {story.id}"
+        for story in world.history.jobs.values()
+        if story.commits
+        for link in story.followers
+        if link not in world.history.jobs and not names
+    ]
