@@ -39,7 +39,7 @@ class Exqueue:
         self.sourced = Sourced(settings, {}) if settings else load({"url": url, "namespace": namespace}, os.environ, Path())
         self.settings = self.sourced.settings
         self.channel = channel or open_channel(self.settings.url, patience=self.settings.patience)
-        self.store = Store(self.channel, self.settings.namespace)
+        self.store = Store(self.channel, self.settings.namespace, self.settings.copies)
         self.reader = Reader(self.channel, self.settings.namespace)
         self._enqueuer = Enqueuer(self.store, self.reader, self.settings)
 
@@ -53,6 +53,7 @@ class Exqueue:
         Raises:
             BadArguments, EncodeError: nothing was written.
             StoreUnavailable, StoreRefused: see the message.
+            EnqueueUnknown: with `durability = "replicated"`, it was written, but too few replicas have confirmed it.
         """
         return self._enqueuer.enqueue(worker, Call(args, kwargs))
 

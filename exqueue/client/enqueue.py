@@ -41,6 +41,7 @@ class Enqueuer:
             BadArguments: `perform` cannot be called so.
             EncodeError: something cannot be pickled or is too large.
             StoreUnavailable, StoreRefused: if `uncertain`, jobs may be stored; enqueueing again with the same `id` is safe.
+            EnqueueUnknown: they were written, but too few replicas have confirmed it; the same holds.
         """
         options = target if isinstance(target, Configured) else Configured(target)
         calls = list(calls)

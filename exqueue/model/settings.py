@@ -22,6 +22,7 @@ class Settings:
     `kill_after`: how long a job that was told to stop, by its time limit or by a person, has until it is killed.
     `accept_data_loss`: run also on a server that evicts keys, and say nothing of one without an append-only file.
     `patience`: how long a client goes on trying to reach Redis before it raises.
+    `durability`: `local`, what Redis has acknowledged; or `replicated`, what `replicas` of its replicas have confirmed, too.
     """
 
     url: str = "embedded:.exqueue"
@@ -32,15 +33,26 @@ class Settings:
     patience: float = 5.0
     max_body: int = 16 * 1024 * 1024
     accept_data_loss: bool = False
+    durability: str = "local"
+    replicas: int = 1
 
     def __post_init__(self) -> None:
         check_name("namespace", self.namespace)
-        for name, least in (("lease", 0.5), ("grace", 0), ("kill_after", 0), ("patience", 0), ("max_body", 1)):
+        for name, least in (("lease", 0.5), ("grace", 0), ("kill_after", 0), ("patience", 0), ("max_body", 1), ("replicas", 1)):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not value >= least:
                 raise ConfigError(f"{name} is {value!r}; it takes a number from {least}")
-            if name != "max_body":
+            if name not in ("max_body", "replicas"):
                 object.__setattr__(self, name, float(value))
+        if not isinstance(self.replicas, int):
+            raise ConfigError(f"replicas is {self.replicas!r}; it takes a whole number")
+        if self.durability not in ("local", "replicated"):
+            raise ConfigError(f"durability is {one_line(repr(self.durability))}; it is local or replicated")
+
+    @property
+    def copies(self) -> int:
+        """How many replicas must have confirmed a job before it counts as accepted."""
+        return self.replicas if self.durability == "replicated" else 0
 
 
 @dataclass(frozen=True, slots=True)

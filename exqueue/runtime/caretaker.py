@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -55,6 +56,7 @@ class Caretaker:
         self._recovery = Recovery(store, reader, specs)
         self._sightings: dict[tuple[str, str], _Sighting] = {}
         self._told: set[tuple[str, str]] = set()
+        self._beats: Counter[str] = Counter()
         self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
 
     def announce(self) -> None:
@@ -103,12 +105,22 @@ class Caretaker:
         """The tokens of all starts that a person wants to be stopped."""
         return {token for queue in self.queues for token in self._reader.stops(queue).values()}
 
+    def beaten(self, queue: str) -> None:
+        """Redis has counted a beat of this runner: from now on it must know of one more."""
+        self._beats[queue] += 1
+
     def take_over(self, now: float, mine: set[str]) -> None:
         """Recover what dead processes of others hold. `now`: monotonic; `mine`: slots this runner answers for itself."""
-        for queue in self.queues:
-            self._tend("take over", queue, functools.partial(self._take_over, now, mine))
+        short = [queue for queue in self.queues if self._tend("take over", queue, functools.partial(self._take_over, now, mine))]
+        if short:
+            LOG.error(
+                "Redis has lost data of %s that it had acknowledged: it was emptied, or is another server, or came back with an older "
+                "state; why, its log must tell. What is there is run, and new jobs, too; results of what is gone are dropped",
+                ", ".join(short),
+            )
 
-    def _take_over(self, now: float, mine: set[str], queue: str) -> None:
+    def _take_over(self, now: float, mine: set[str], queue: str) -> bool:
+        """Whether the queue has forgotten beats of this runner, and with them what else was written then."""
         beats = self._reader.beats(queue)
         self._watch(queue, beats, now)
         slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
@@ -117,6 +129,9 @@ class Caretaker:
             self._consider(queue, slot, beats.get(slot.runner, ABSENT), now)
         self._sign_off(queue, beats, {slot.runner for slot in others}, now)
         self._forget(queue, beats.keys() | {slot.runner for slot in slots})
+        counted, known = beats.get(self._me.runner, ""), self._beats[queue]
+        self._beats[queue] = min(known, int(counted) if counted.isdecimal() else 0)
+        return self._beats[queue] < known
 
     def forget_sightings(self) -> None:
         """Begin all observation anew: while Redis could not be reached, silence proves nothing."""

@@ -27,7 +27,7 @@ from exqueue.runtime.messages import Line
 from exqueue.runtime.process import WorkerProcess
 from exqueue.runtime.targets import load_targets
 from exqueue.runtime.work import LOG, Post
-from exqueue.store.channel import open_channel
+from exqueue.store.channel import REPLY, open_channel
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
@@ -133,10 +133,10 @@ class ForkServer:
             **self._runner,
         )
         settings = self._settings
-        channel = open_channel(settings.url, patience=1.0)
+        channel = open_channel(settings.url, timeout=REPLY, patience=1.0)
         limits = spec_of(self._workers[worker]).limits
         post = Post(slot, self._runner["runner"], queue, info.encode(), limits, settings.max_body)
-        return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers), cell).run()
+        return WorkerProcess(Store(channel, settings.namespace, settings.copies), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:
         while True:

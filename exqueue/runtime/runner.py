@@ -30,7 +30,7 @@ from exqueue.runtime.signals import StopSignals
 from exqueue.runtime.staff import NEVER, Staff
 from exqueue.runtime.timetable import Timetable
 from exqueue.store.base import BATCH
-from exqueue.store.channel import open_channel
+from exqueue.store.channel import REPLY, open_channel
 from exqueue.store.connection import safe_url
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
@@ -65,9 +65,9 @@ class Runner:
     def __init__(self, settings: Settings, options: RunOptions) -> None:
         self._settings = settings
         self._options = options
-        timeout = min(5.0, settings.lease / 5)
-        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=timeout)
-        self._store = Store(self._channel, settings.namespace)
+        timeout, start = min(REPLY, settings.lease / 5), min(5.0, settings.lease / 5)
+        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=start)
+        self._store = Store(self._channel, settings.namespace, settings.copies)
         self._reader = Reader(self._channel, settings.namespace)
         self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
         self._outage = self._idle = False
@@ -176,6 +176,7 @@ class Runner:
                 if taken := self._store.beat(queue, self._me.runner, slots):
                     LOG.warning("slots %s were taken over by another runner; their processes are killed", ", ".join(taken))
                     self._staff.kill(taken)
+                self._caretaker.beaten(queue)
         self._heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
         self._next_beat = now + min(3.0, self._settings.lease / 10)
         if self._outage:

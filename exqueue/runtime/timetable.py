@@ -66,7 +66,9 @@ class Timetable:
             self._store.schedule(spec.queue, spec.name, now_ms, describe(schedule))
             return
         if record.last_ms > now_ms + AHEAD_MS:
-            self._tell(spec.name, f"{spec.name} fires nothing until the clock of Redis, which was set back, reaches its last tick again")
+            LOG.warning("the clock of Redis was set back behind the last tick of %s; what has fired does not fire again", spec.name)
+            self._store.schedule(spec.queue, spec.name, now_ms, describe(schedule), future_ms=record.last_ms)
+            return
         tick_ms = due(schedule, record.last_ms, now_ms)
         if tick_ms is not None:
             self._fire(spec, tick_ms, describe(schedule), self._job(spec, tick_ms, now_ms))

@@ -144,7 +144,9 @@ class Work:
 
     @staticmethod
     def _tell_stale(claim: Claim) -> None:
-        LOG.error("%s: its result is dropped: somebody else was given the job while this process ran it", describe(claim))
+        LOG.error(
+            "%s: its result is dropped: meanwhile the job was given to somebody else, or Redis lost that it ran here", describe(claim)
+        )
 
     @overload
     def _insist(self, what: str, action: Callable[[], T]) -> T: ...

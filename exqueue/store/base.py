@@ -15,11 +15,15 @@ BATCH: Final = 100  # ids one script call may carry: a script blocks the server 
 
 
 class Steps:
-    """Steps on one namespace of one server. Every method may raise StoreError; all are safe to repeat."""
+    """Steps on one namespace of one server. Every method may raise StoreError; all are safe to repeat.
 
-    def __init__(self, channel: Channel, namespace: str) -> None:
+    `copies`: how many replicas must have confirmed a job before it counts as accepted.
+    """
+
+    def __init__(self, channel: Channel, namespace: str, copies: int = 0) -> None:
         self.channel = channel
         self.namespace = namespace
+        self._copies = copies
         self._announced: set[str] = set()
 
     def keys(self, queue: str) -> QueueKeys:
@@ -36,3 +40,9 @@ class Steps:
     ) -> list[Any]:
         loaded = script(step)
         return self.channel.run(loaded, loaded.locate(self.keys(queue), argv, slots), loaded.arguments(argv, rest))
+
+    def _run_confirmed(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> tuple[list[Any], int]:
+        """As `_run`, and how many replicas have what it wrote."""
+        loaded, keys = script(step), self.keys(queue)
+        touch = ("HINCRBY", keys["counters"], "enqueued", 0)
+        return self.channel.run_confirmed(loaded, loaded.locate(keys, argv), loaded.arguments(argv, rest), touch, self._copies)

@@ -74,14 +74,16 @@ class Keyspace:
 
     def _scan(self, queues: Sequence[str] | None) -> Iterator[str]:
         only = self._prefix(queues[0]) if queues and len(queues) == 1 else f"{self._namespace}:{{"
-        pattern, cursor = re.sub(r"([\\*?\[\]^])", r"\\\1", only) + "*", b"0"
-        while True:
-            cursor, keys = self._steps.channel.ask([("SCAN", cursor, "MATCH", _raw(pattern), "COUNT", SCANNED)])[0]
-            for key in map(text_id, keys):
-                if queues is None or self._split(key)[0] in queues:
-                    yield key
-            if int(cursor) == 0:
-                return
+        pattern = re.sub(r"([\\*?\[\]^])", r"\\\1", only) + "*"
+        places = [queue_keys(self._namespace, queue)["jobs"] for queue in queues] if queues else self._steps.channel.everywhere()
+        for near in places:
+            cursor: bytes = b"0"
+            while True:
+                command = ("SCAN", cursor, "MATCH", _raw(pattern), "COUNT", SCANNED)
+                cursor, keys = self._steps.channel.ask([command], near=near)[0]
+                yield from (key for key in map(text_id, keys) if queues is None or self._split(key)[0] in queues)
+                if int(cursor) == 0:
+                    break
 
     def _split(self, key: str) -> tuple[str, str]:
         """Queue, and name of the key within it."""

@@ -100,6 +100,13 @@ def test_no_line_is_too_long_to_be_read_beside_the_code(page: Path) -> None:
     assert wide == []
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if "| shown by |" in page.read_text("utf-8")], ids=lambda page: page.stem)
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    named = set(re.findall(r"`(tests/[^`]*)`", page.read_text("utf-8")))
+    absent = [name for name in sorted(named) if not _is_test(*name.partition("[")[0].partition("::")[::2])]
+    assert (len(named) > 3, absent) == (True, [])
+
+
 def test_the_index_names_every_page() -> None:
     named = set(re.findall(r"\]\(([^)#]+\.md)\)", _prose(DOCS / "index.md")))
     assert {str(page.relative_to(DOCS)) for page in PAGES} - named == {"index.md"}
@@ -133,6 +140,11 @@ def test_a_decision_is_named_as_its_file_and_fits_on_a_page(page: Path) -> None:
 
 def test_the_next_version_has_a_place_in_the_changelog() -> None:
     assert _headings(ROOT / "CHANGELOG.md")[:2] == ["Changelog", "Unreleased"]
+
+
+def _is_test(path: str, name: str) -> bool:
+    file = ROOT / path
+    return file.is_file() and re.search(rf"^(async )?def {re.escape(name)}\(", file.read_text("utf-8"), re.MULTILINE) is not None
 
 
 def _prose(page: Path) -> str:

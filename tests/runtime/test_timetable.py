@@ -163,12 +163,14 @@ def test_without_schedules_nothing_is_asked_after_the_first_look(app: Exqueue, m
     runner.timetable.look()
 
 
-def test_while_the_clock_is_set_back_nothing_fires_and_the_log_says_so_once(app: Exqueue, caplog: pytest.LogCaptureFixture) -> None:
-    runner = Runner(app, spec())
-    seen = [runner.look(now) for now in ("22T12:00", "24T07:00:01", "23T07:00:01", "23T07:00:02", "24T07:00:02", "25T07:00:01")]
-    assert seen == [[], *[["Daily-20261124T0700Z"]] * 4, ["Daily-20261124T0700Z", "Daily-20261125T0700Z"]]
-    assert _logged(caplog, logging.ERROR) == [
-        f"{DAILY} fires nothing until the clock of Redis, which was set back, reaches its last tick again"
+def test_when_the_clock_is_set_back_ticks_fire_that_have_not_and_no_other(app: Exqueue, caplog: pytest.LogCaptureFixture) -> None:
+    runner = Runner(app, spec(cron("0 * * * *")))
+    runner.look("22T12:00")
+    seen = [runner.look(f"22T{now}")[-1] for now in ("13:00:01", "16:00:01", "14:30", "15:00:01", "16:00:02", "17:00:01")]
+    assert [job.removeprefix("Daily-20261122T") for job in seen] == ["1300Z", "1600Z", "1600Z", "1500Z", "1500Z", "1700Z"]
+    assert _logged(caplog, logging.WARNING) == [
+        f"the clock of Redis was set back behind the last tick of {DAILY}; what has fired does not fire again",
+        f"{DAILY} is due, but there is a job Daily-20261122T1600Z in Daily already; none was enqueued",
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from exqueue.store.channel import Channel
 from exqueue.store.invariants import broken
 from tests.simulation.history import History
+from tests.simulation.kernel import Kernel
 from tests.simulation.probe import NAMESPACE, Look
 from tests.simulation.stage import Stage, Violation
 from tests.simulation.wire import Wire
@@ -20,7 +21,9 @@ class Checked(Protocol):
     wire: Wire
     history: History
     looks: dict[str, Look]
+    kernel: Kernel
     limits: dict[str, str]
+    calm: bool
     acknowledged: list[tuple[str, str]]
 
 
@@ -41,15 +44,22 @@ def check_wakeups(world: Checked) -> None:
     for queue, look in world.looks.items():
         if not look.line or look.unlooked or look.paused:
             continue
-        most = int((world.limits.get(queue) or "0").split()[0])
-        if most and (look.running >= most or look.bells):
-            continue
-        for name in ("pending", "bell"):
-            for waiter in world.wire.waiting.get(f"{NAMESPACE}:{{{queue}}}:{name}", []):
-                if not waiter.moved and not waiter.actor.killed and waiter.actor.frozen <= world.stage.now:
-                    world.wire.counts[f"idle at {name}"] += 1
-                    if name == "pending":
-                        raise Violation(f"{waiter.actor.name} waits for {name} of {queue}, and {look.line} are in its line")
+        if _waits(world, queue, "pending"):
+            raise Violation(f"{_waits(world, queue, 'pending')} wait for {look.line} of {queue}, and are not woken")
+        most, rate, _ = (world.limits.get(queue) or "0 0 0").split()
+        if rate != "0" or not world.calm:
+            continue  # who waits for a bell waits two seconds at most, so that somebody's death may cost as much
+        waiting = _waits(world, queue, "bell")
+        awake = [process for process in world.kernel.living.values() if process.queue == queue and not process.playing]
+        free = min(len(look.line), int(most) - look.running if most != "0" else len(look.line))
+        if waiting and free > len(awake) - len(waiting):
+            raise Violation(f"{waiting} wait for a bell of {queue}, {look.line} are in its line, and nobody will ring")
+
+
+def _waits(world: Checked, queue: str, name: str) -> list[str]:
+    now = world.stage.now
+    found = world.wire.waiting.get(f"{NAMESPACE}:{{{queue}}}:{name}", ())
+    return [waiter.actor.name for waiter in found if not waiter.moved and not waiter.actor.killed and waiter.actor.frozen <= now]
 
 
 def check_end(world: Checked, channel: Channel) -> None:

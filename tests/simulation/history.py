@@ -61,6 +61,8 @@ class History:
         self.ended: dict[tuple[str, str], str] = {}
         self.counts: Counter[str] = Counter()
         self.lines: dict[str, list[str]] = {}
+        self.moved: dict[str, set[str]] = defaultdict(set)
+        self.beats: dict[str, dict[str, int]] = defaultdict(dict)
         self.settled: dict[str, str] = {}
         self.held: dict[str, Story] = {}
         self._orders = itertools.count(1)
@@ -70,8 +72,8 @@ class History:
         told = set(look.events)
         if name in BY_TOKEN:
             self._check_answer(name, argv, reply, queue)
-        if name == "recover" and reply[0] == b"recovered":
-            self.settled.pop(argv[0], None)
+        if name in ("register", "beat", "depart", "recover"):
+            self._beat(name, queue, argv, reply)
         if name in ("enqueue", "fire"):
             self._accept(name, queue, argv, {job for event, job in told if event == "enqueued"})
         for event, job in look.events:
@@ -83,8 +85,26 @@ class History:
                 if story.queue == queue and story.place == "done":
                     story.place = "gone"  # as far as order is concerned it was before
         self.lines[queue] = look.line
+        self.moved[queue] -= {*look.line, *(job for _, job in look.events)}
+        if name == "blmove":
+            self.moved[queue].add(argv[2])
         if name in ("claim", "complete", "finish"):
             self._check_claim(name, argv, reply)
+
+    def _beat(self, name: str, queue: str, argv: list[Any], reply: Any) -> None:
+        """Whoever is recovered for want of a beat has not beaten since that was seen."""
+        runner = argv[2] if name == "register" else argv[1] if name == "recover" else argv[0]
+        beats = self.beats[queue]
+        if name == "register" and reply[0] == b"registered":
+            beats.setdefault(runner, 0)
+        elif name == "beat":
+            beats[runner] = beats.get(runner, 0) + 1
+        elif name == "depart" and reply[0] == b"departed":
+            beats.pop(runner, None)
+        elif name == "recover" and reply[0] == b"recovered":
+            self.settled.pop(argv[0], None)
+            if argv[2] and argv[2] != str(beats.get(runner, "absent")):
+                raise Violation(f"{argv[0]} was recovered with beat {argv[2]} of {runner}, which is at {beats.get(runner)}")
 
     def _check_answer(self, name: str, argv: list[Any], reply: Any, queue: str) -> None:
         """Of a settlement: `stale` if the job is not this start's any more, and else never; asked again, the same answer."""
@@ -234,7 +254,7 @@ class History:
             return
         for other in self.of_key[job.key]:
             other.behind = "" if other.behind == job.id else other.behind
-            busy = other.place in ("running", "delayed") or (other.place == "failed" and not other.released) or other.begun
+            busy = other.place != "ready" or other.begun or other.id in self.moved[job.queue]
             if other is not job and other.place in ALIVE and other.order and not other.released and busy:
                 job.behind = other.id
 

@@ -27,6 +27,7 @@ class Process:
     heard: Callable[[signal.Signals], None] = lambda _: None
     playing: Any = None
     slot: str = ""
+    queue: str = ""
 
     @property
     def alive(self) -> bool:

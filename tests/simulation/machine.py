@@ -111,7 +111,7 @@ class SimNursery:
             return
         owner = self._owner
         made = self._kernel.start(owner.process.host, slot, functools.partial(owner.work, slot, spec, cell), self._ended)
-        made.slot = slot
+        made.slot, made.queue = slot, spec.queue
         self.children[made.pid] = made
         self._say(Born(slot, made.pid, made.pid))
 

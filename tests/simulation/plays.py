@@ -9,7 +9,7 @@ from exqueue import Reject, Retry, Snooze
 from exqueue.runtime.watch import Watch
 from tests.simulation.history import History, Story
 from tests.simulation.kernel import Kernel, Process
-from tests.simulation.stage import Stage, Violation
+from tests.simulation.stage import Stage
 
 
 MOODS: Final = (
@@ -62,7 +62,7 @@ class Plays:
             if self.lying and process.slot in self._robbed:
                 excused = True
             if not excused:
-                raise Violation(f"{playing.id} in {other.name} and {story.id} in {process.name} run at once on {process.host}")
+                self._stage.violated(f"{playing.id} in {other.name} and {story.id} in {process.name} run at once on {process.host}")
 
     def _act(self, process: Process, watch: Watch, job: Any) -> Any:
         chance = self._stage.rng.random

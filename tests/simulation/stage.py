@@ -57,6 +57,10 @@ class Stage:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
 
+    def violated(self, what: str) -> None:
+        """Something does not hold: whoever has seen it goes on to its next pause, and then the seed ends."""
+        self.problem = self.problem or Violation(what)
+
     def note(self, *what: Any) -> None:
         """A line of the trace."""
         self.trace.append((self.now, self.current.name, *what))
@@ -107,7 +111,7 @@ class Stage:
     def _choose(self) -> Actor:
         self.turns += 1
         if self.turns > self.most_turns:
-            self.problem = self.problem or Violation(f"does not come to rest within {self.most_turns} turns")
+            self.violated(f"does not come to rest within {self.most_turns} turns")
             return self.director
         while True:
             while self._timers and self._timers[0][0] <= self.now:
@@ -117,8 +121,8 @@ class Stage:
                 return able[0] if len(able) == 1 else able[int(self.rng.random() * len(able))]
             try:
                 self.idle()
-            except Violation as problem:
-                self.problem = self.problem or problem
+            except Violation as violation:
+                self.violated(str(violation))
                 return self.director
             soonest = self._timers[0][0] if self._timers else NEVER
             for actor in self.actors:

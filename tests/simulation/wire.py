@@ -18,7 +18,7 @@ from redis import exceptions as r
 
 from exqueue.store.scripts import Script, script, script_names
 from tests.simulation.probe import NAMESPACE, Look, Probe
-from tests.simulation.stage import Actor, Stage, Violation
+from tests.simulation.stage import Actor, Stage
 
 EPOCH: Final = 1_763_899_197_000  # ms; three seconds before a full minute, for those with a schedule
 CLOCK: Final = """
@@ -178,7 +178,8 @@ class Wire:
         blocked = [key for key in keys if self.waiting.get(key)]
         *_, reply, seen = self.server.ask(commands)
         if isinstance(reply, Exception):
-            raise Violation(f"{name} raised {reply}")
+            self.stage.violated(f"{name} raised {reply}")
+            raise reply
         self.stage.note(name, *argv[:4], reply[0])
         self.counts["steps"] += 1
         look = self._probe.read(queue, seen)

@@ -40,6 +40,11 @@ class Serial(Part):
 
 class Narrow(Part):
     queue = "narrow"
+    max_running = 2
+
+
+class Rated(Part):
+    queue = "rated"
     max_running = 1
     rate = "6/second"
 

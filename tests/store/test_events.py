@@ -7,7 +7,7 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.model.policy import Fail, Recover
 from exqueue.store.events import EventReader
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import CRASH, FAIL, RETRY, SNOOZE, Bench
 from tests.store.steps import STEPS
 

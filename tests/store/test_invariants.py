@@ -77,7 +77,7 @@ DAMAGE: dict[str, tuple[Callable[[Bench], object], set[tuple[str, str]]]] = {
 
 @on_servers
 @pytest.mark.parametrize(("damage", "expected"), DAMAGE.values(), ids=DAMAGE)
-def test_what_is_wrong_is_found(bench: Bench, damage: Callable[[Bench], object], expected: set[tuple[str, str]]) -> None:
+def test_what_is_wrong_is_said(bench: Bench, damage: Callable[[Bench], object], expected: set[tuple[str, str]]) -> None:
     bench.start("a", "b", "c", "d")
     damage(bench)
     assert found(bench) == expected
