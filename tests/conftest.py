@@ -119,5 +119,5 @@ def app(channel: Channel) -> Iterator[Exqueue]:
     """An app in a namespace of its own; the invariants are checked when the test is over."""
     app = Exqueue(settings=Settings(namespace=f"t{uuid.uuid4().hex[:12]}"), channel=channel)
     yield app
-    assert broken(channel, app.settings.namespace) == []
+    assert broken(channel, app.settings.namespace, scan=True) == []
     app.close()

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from exqueue.cli import acl, blocked, demo, doctor, enqueue, events, failed, health, jobs, queues, run, schedule, shell, status, top
+from exqueue.cli import acl, blocked, demo, doctor, enqueue, events, failed, fsck, health, jobs, queues, run, schedule, shell, status, top
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError, EnqueueError, ExqueueError, StoreError
 from exqueue.model.text import printable
@@ -24,6 +24,7 @@ cli.command("enqueue")(enqueue.enqueue)
 cli.command("status")(status.status)
 cli.command("top")(top.top)
 cli.command("events")(events.events)
+cli.command("fsck")(fsck.fsck)
 cli.command("config")(status.config)
 cli.command("doctor")(doctor.doctor)
 cli.command("health")(health.health)

@@ -35,9 +35,11 @@ class Steps:
         chunks = [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
         return sum(self._run(step, queue, rest=chunk, **({"request": new_id()} if asked else {}))[1] for chunk in chunks)
 
-    def _run(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
+    def _run(
+        self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), *, slots: Sequence[str] | None = None, **argv: Any
+    ) -> list[Any]:
         loaded = script(step)
-        return self.channel.run(loaded, loaded.locate(self.keys(queue), argv), loaded.arguments(argv, rest))
+        return self.channel.run(loaded, loaded.locate(self.keys(queue), argv, slots), loaded.arguments(argv, rest))
 
     def _run_confirmed(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> tuple[list[Any], int]:
         """As `_run`, and how many replicas have what it wrote."""

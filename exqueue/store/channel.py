@@ -49,11 +49,11 @@ class Channel:
         replies, uncertain = self._patiently(commands, near=near)
         return [self._or_raise(command, reply, uncertain) for command, reply in zip(commands, replies, strict=True)]
 
-    def run(self, script: Script, keys: list[str], argv: list[Any]) -> list[Any]:
+    def run(self, script: Script, keys: list[str | bytes], argv: list[Any]) -> list[Any]:
         """Run one step and return its reply, whose first element is one of the words its header promises."""
         return self._step(script, keys, argv)[0]
 
-    def run_confirmed(self, script: Script, keys: list[str], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
+    def run_confirmed(self, script: Script, keys: list[str | bytes], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
         """Run one step and wait for replicas in the same round trip; its reply, and how many have what it wrote.
 
         With fewer than `copies` it is asked again while patience lasts, and whoever knows is asked for the server again: one
@@ -110,6 +110,10 @@ class Channel:
             time.sleep(min(left, LOOK_EVERY))
         return found
 
+    def everywhere(self) -> list[str]:
+        """A key on each server, to be given as `near`."""
+        return self._topology.everywhere()
+
     def close(self) -> None:
         """Close what is idle, and leave the server. The channel can still be used; it connects again."""
         self._topology.hang_up()
@@ -120,7 +124,7 @@ class Channel:
         replies = [found or [] for found in self.ask(commands)]
         return [entry for found in replies for entry in (found.items() if isinstance(found, dict) else found)]
 
-    def _step(self, script: Script, keys: list[str], argv: list[Any], *more: Command) -> tuple[list[Any], list[Any]]:
+    def _step(self, script: Script, keys: list[str | bytes], argv: list[Any], *more: Command) -> tuple[list[Any], list[Any]]:
         """The reply of a step, and those of commands that go with it over the same connection."""
         by_name, together = ("EVALSHA", script.sha, len(keys), *keys, *argv), bool(more)
         replies, uncertain = self._patiently([by_name, *more], together=together)
@@ -128,13 +132,13 @@ class Channel:
             replies, uncertain = self._patiently([("EVAL", script.source, *by_name[2:]), *more], together=together)
         if isinstance(replies[0], r.NoPermissionError):
             # For a user who may run no scripts but ours, by their hashes: `exqueue acl --pin-scripts`.
-            loaded, _ = self._patiently([("SCRIPT", "LOAD", script.source)], near=keys[0])
+            loaded, _ = self._patiently([("SCRIPT", "LOAD", script.source)], near=str(keys[0]))
             if not isinstance(loaded[0], r.ResponseError):
                 replies, uncertain = self._patiently([by_name, *more], together=together)
         others = [self._or_raise(command, reply, uncertain) for command, reply in zip(more, replies[1:], strict=True)]
         return self._checked(script, keys, replies[0], uncertain), others
 
-    def _confirmed(self, script: Script, keys: list[str], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
+    def _confirmed(self, script: Script, keys: list[str | bytes], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
         wait = ("WAIT", copies, round(min(WAIT, max(0.05, self._patience / 2)) * 1000))
         reply, others = self._step(script, keys, argv, touch, wait)
         return reply, others[-1]
@@ -183,9 +187,10 @@ class Channel:
             time.sleep(pause)
             pause = min(pause * 2, 0.5)
 
-    def _checked(self, script: Script, keys: list[str], reply: Any, uncertain: bool) -> list[Any]:
+    def _checked(self, script: Script, keys: list[str | bytes], reply: Any, uncertain: bool) -> list[Any]:
         if isinstance(reply, r.ResponseError):
             kinds = [KINDS[name] for name in script.keys]
+            kinds = [*kinds, *kinds[-1:] * len(keys)][: len(keys)]  # the last key may stand for many
             raise self._corrupt(keys, kinds, reply) if foreign(reply) else translate(reply, self._where, uncertain=uncertain)
         if not isinstance(reply, list) or reply[0] not in script.replies:
             raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
@@ -199,12 +204,13 @@ class Channel:
             raise translate(reply, self._where, uncertain=uncertain) from reply
         return reply
 
-    def _corrupt(self, keys: list[str], kinds: list[str], error: r.ResponseError) -> StoreError:
+    def _corrupt(self, keys: Sequence[str | bytes], kinds: list[str], error: r.ResponseError) -> StoreError:
         if foreign(error) == "CORRUPT":
             return StoreCorrupt(f"somebody else wrote to a key of this queue: {one_line(str(error))}; set it right")
         found = zip(keys, kinds, self.ask([("TYPE", key) for key in keys]), strict=True)
         wrong = [(key, kind.decode()) for key, right, kind in found if kind not in (b"none", right.encode())]
-        held = ", ".join(f"{one_line(key)} is a {kind}" for key, kind in wrong)
+        names = [(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape"), kind) for key, kind in wrong]
+        held = ", ".join(f"{one_line(name)} is a {kind}" for name, kind in names)
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
 
 

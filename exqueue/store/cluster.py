@@ -24,7 +24,7 @@ HOPS: Final = 5  # redirections of one command at once; a slot is not handed on 
 
 _KEYLESS: Final = frozenset({
     "ACL", "CLIENT", "CLUSTER", "COMMAND", "CONFIG", "DBSIZE", "ECHO", "FLUSHALL", "INFO", "LATENCY", "PING", "REPLICAOF", "ROLE",
-    "SCRIPT", "SLOWLOG", "TIME", "WAIT",
+    "SCAN", "SCRIPT", "SLOWLOG", "TIME", "WAIT",
 })  # fmt: skip
 _KEY_BEHIND_A_WORD: Final = frozenset({"MEMORY", "OBJECT", "XINFO"})
 
@@ -94,6 +94,13 @@ class Cluster:
     def groups(self, keys: Sequence[str]) -> list[list[str]]:
         """See Topology: those of one slot, even if one node has several."""
         return [list(group) for _, group in groupby(sorted(keys, key=_slot), key=_slot)]
+
+    def everywhere(self) -> list[str]:
+        """See Topology."""
+        found: dict[Address, str] = {}
+        for name in map(str, range(4096)):  # each of a thousand masters has some of these
+            found.setdefault(self._owner(_slot(name)), name)
+        return list(found.values())
 
     def hang_up(self) -> None:
         """See Topology."""

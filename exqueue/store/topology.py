@@ -33,6 +33,9 @@ class Topology(Protocol):
     def groups(self, keys: Sequence[str]) -> list[list[str]]:
         """Keys that one command may name together."""
 
+    def everywhere(self) -> list[str]:
+        """A key for each server, so that what is asked near all of them is asked everywhere."""
+
     def hang_up(self) -> None:
         """Close what is idle."""
 
@@ -65,6 +68,10 @@ class Single:
     def groups(self, keys: Sequence[str]) -> list[list[str]]:
         """See Topology."""
         return [list(keys)]
+
+    def everywhere(self) -> list[str]:
+        """See Topology."""
+        return [""]
 
     def hang_up(self) -> None:
         """See Topology."""

@@ -46,6 +46,11 @@ TOLD: dict[str, list[str]] = {
     "delete done": ["deleted a"],
     "cancel": ["cancelled c", "cancelled a"],
     "cancel keyed": ["cancelled b", "cancelled a"],
+    "relocate": ["failed lost", "blocked lost", "repaired lost", "repaired twice"],
+    "strip": ["repaired", "failed x", "repaired x"],
+    "retie": ["repaired b"],
+    "reorder": ["repaired b"],
+    "recount": ["repaired", "repaired", "repaired"],
     "pause": ["paused"],
     "resume": ["resumed"],
 }
