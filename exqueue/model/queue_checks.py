@@ -105,7 +105,12 @@ def signatures(facts: Facts) -> Finding:
     says = f"{bare} of {looked} bodies that were looked at are not signed: whoever can write to Redis can run code in workers"
     if facts.server.embedded:
         return Finding("signatures", Level.OK, f"{bare} of {looked} are not signed, and only this user can write to this server")
-    return Finding("signatures", Level.WARNING, says, "set EXQUEUE_SIGNING_KEYS, then exqueue keys resign; let no stranger write to it: passwords, TLS, exqueue acl")
+    return Finding(
+        "signatures",
+        Level.WARNING,
+        says,
+        "set EXQUEUE_SIGNING_KEYS, then exqueue keys resign; let no stranger write to it: passwords, TLS, exqueue acl",
+    )
 
 
 def kernel(facts: Facts) -> Finding:
