@@ -109,9 +109,9 @@ class Caretaker:
         """Redis has counted a beat of this runner: from now on it must know of one more."""
         self._beats[queue] += 1
 
-    def take_over(self, now: float, mine: set[str]) -> None:
-        """Recover what dead processes of others hold. `now`: monotonic; `mine`: slots this runner answers for itself."""
-        short = [queue for queue in self.queues if self._tend("take over", queue, functools.partial(self._take_over, now, mine))]
+    def take_over(self, clock: Callable[[], float], mine: set[str]) -> None:
+        """Recover what dead processes of others hold. `clock`: monotonic; `mine`: slots this runner answers for itself."""
+        short = [queue for queue in self.queues if self._tend("take over", queue, functools.partial(self._take_over, clock, mine))]
         if short:
             LOG.error(
                 "Redis has lost data of %s that it had acknowledged: it was emptied, or is another server, or came back with an older "
@@ -119,11 +119,14 @@ class Caretaker:
                 ", ".join(short),
             )
 
-    def _take_over(self, now: float, mine: set[str], queue: str) -> bool:
+    def _take_over(self, clock: Callable[[], float], mine: set[str], queue: str) -> bool:
         """Whether the queue has forgotten beats of this runner, and with them what else was written then."""
+        # Silence has lasted from the end of one look to the beginning of another: between the two ends of one we may have
+        # been frozen, or Redis slow, for longer than a lease, and what was seen may be as young as the later one.
+        now = clock()
         beats = self._reader.beats(queue)
-        self._watch(queue, beats, now)
         slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
+        self._watch(queue, {slot.runner: ABSENT for slot in slots} | beats, clock())
         others = [slot for slot in slots if slot.slot not in mine]
         tended = {slot.host for slot in others if not self._silent(queue, slot.runner, now, slot.lease)}
         for slot in others:
@@ -174,12 +177,8 @@ class Caretaker:
             del self._sightings[key]
 
     def _silent(self, queue: str, runner: str, now: float, lease: float = 0.0, leases: int = 1) -> bool:
-        """Whether a runner has not moved its counter for so many leases, its own or ours, whichever is longer.
-
-        A runner without a counter is first seen now.
-        """
-        seen = self._sightings.setdefault((queue, runner), _Sighting("", now))
-        return now - seen.since >= leases * max(lease, self._lease)
+        """Whether a runner has not moved its counter for so many leases, its own or ours, whichever is longer."""
+        return now - self._sightings[queue, runner].since >= leases * max(lease, self._lease)
 
     def _consider(self, queue: str, slot: SlotInfo, beat: str, now: float, leases: int) -> None:
         here = slot.host == self._me.host and slot.pid > 0

@@ -112,7 +112,7 @@ class Runner:
         self._beat(now)  # also shows whether this server takes writes at all
         for warning in warnings:
             LOG.warning("%s", warning)
-        self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
+        self._caretaker.take_over(time.monotonic, set())  # before the first claim: what is recovered goes first
         self._caretaker.sweep()
         number = sum(spec.processes for spec in self._staff.crew.specs)
         names = ", ".join(self._caretaker.queues) or "no queue yet"
@@ -146,7 +146,7 @@ class Runner:
         if now >= self._next_care:
             self._next_care = now + CARE_EVERY
             self._find_queues()
-            self._caretaker.take_over(now, self._staff.slots())
+            self._caretaker.take_over(time.monotonic, self._staff.slots())
             self._caretaker.sweep()
             self._caretaker.deliver()
             self._caretaker.announce()

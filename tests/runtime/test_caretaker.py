@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_queue_that_somebody_else_writes_to_is_told_of_once_and_the_others_are
         while not app.jobs(Place.PENDING, Send):
             caretaker.promote()
             caretaker.deliver()
-            caretaker.take_over(0, set())
+            caretaker.take_over(float, set())
             caretaker.sweep()
     assert [message.partition(", will")[0] for message in caplog.messages] == ["cannot promote for Add", "cannot purge for Add"]
     app.channel.ask([("DEL", app.store.keys("Add")["delayed"], app.store.keys("Add")["done"])])
@@ -82,6 +83,15 @@ def test_where_another_runner_beats_on_the_host_of_a_silent_one_it_has_a_lease_t
     found = []
     for now in (0, 20, 40, 59, 60):
         app.store.beat("Add", "beating", {})
-        caretaker.take_over(now, set())
+        caretaker.take_over(functools.partial(float, now), set())
         found.append([slot.slot for slot in app.reader.slots("Add")])
     assert found == [["a.1", "b.1"]] * 4 + [["b.1"]]
+
+
+@on_servers
+def test_a_beat_that_is_read_late_is_not_taken_for_an_old_one(app: Exqueue, caretaker: Caretaker) -> None:
+    app.store.register("Add", "a.1", SlotInfo("a.1", "beating", "elsewhere", 7, 7).encode(), "beating")
+    moments = iter((0.0, 40.0, *[40.5] * 10))  # frozen, or waiting for a reply, for longer than a lease at the first look
+    caretaker.take_over(functools.partial(next, moments), set())
+    caretaker.take_over(functools.partial(next, moments), set())
+    assert [slot.slot for slot in app.reader.slots("Add")] == ["a.1"]
