@@ -20,7 +20,8 @@ from exqueue.model.text import one_line
 class Settings:
     """All settings. `lease`, `grace`, `kill_after`, `patience`: seconds. `max_body`: bytes.
 
-    `url`: `redis://`, `rediss://`, `unix://`, or `embedded:DIR`; the embedded server in `./.exqueue` by default.
+    `url`: `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, `redis+cluster://` (both also `rediss+…`), or `embedded:DIR`;
+    the embedded server in `./.exqueue` by default.
     `lease`: a runner on another host is taken for dead when it has not been heard of for so long.
     `kill_after`: how long a job that was told to stop, by its time limit or by a person, has until it is killed.
     `accept_data_loss`: run also on a server that evicts keys, and say nothing of one without an append-only file.
