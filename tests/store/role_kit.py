@@ -101,10 +101,10 @@ def _keep(bench: Bench) -> Callable[[], object]:
     bench.ask("RPUSH", bench.keys["pending"], "!")
 
     def keep() -> None:
+        assert {"registry", "nowhere"} <= {done.finding.invariant for done in Repair(bench.app.store).run()}
         signed = Envelope("ns", Keys.parse("a key that is long enough"))
         assert tally(bench.app.reader, signed).not_run(signed) > 0
         assert Resigner(bench.app.store, bench.app.reader, signed, unsigned=True).run().jobs > 0
-        assert {"registry", "nowhere"} <= {done.finding.invariant for done in Repair(bench.app.store).run()}
 
     return keep
 
