@@ -13,6 +13,7 @@ ExqueueError
 │   ├── NotPossible          the job is in a place where this cannot be done
 │   ├── ExternalFailed       the process that perform returned has failed, or cannot be waited for
 │   ├── CannotLoad           a worker process cannot turn the stored job into a call
+│   │   └── Untrusted        its body is not signed as it should be, or too large to be unpacked
 │   ├── ChainUnreadable      what was to follow a job cannot be read
 │   ├── ResultUnavailable    the job keeps no result, or has not succeeded in time
 │   └── JobFailed            the job that a result is waited for has failed for good, or was removed
@@ -121,11 +122,25 @@ class ExternalFailed(JobError):
 
 
 class CannotLoad(JobError):
-    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body` or `incompatible`."""
+    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body`, `incompatible` or `untrusted`."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class Untrusted(CannotLoad):
+    """A stored body that must not be unpickled here.
+
+    `why`: `unsigned`, `no keys`, `unknown key`, `altered`, `too large` or `bad envelope`.
+    """
+
+    def __init__(self, why: str, message: str) -> None:
+        super().__init__("untrusted", message)
+        self.why = why
+
+    def __reduce__(self) -> tuple[type[Untrusted], tuple[str, str]]:
+        return type(self), (self.why, str(self))
 
 
 class ChainUnreadable(JobError):

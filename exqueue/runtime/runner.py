@@ -12,11 +12,12 @@ import secrets
 import select
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import SchemaTooNew, StoreError
-from exqueue.model.settings import Settings
+from exqueue.model.settings import Settings, keys_of
 from exqueue.runtime.admission import admit, deaf_parent, init_name
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
@@ -63,7 +64,7 @@ class Runner:
     """`exqueue run`. Blocks in `run` until it is told to stop, or, with `burst`, until everything is done."""
 
     def __init__(self, settings: Settings, options: RunOptions) -> None:
-        self._settings = settings
+        self._settings = settings = replace(settings, signing_keys=keys_of(settings))
         self._options = options
         timeout, start = min(REPLY, settings.lease / 5), min(5.0, settings.lease / 5)
         self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=start)
@@ -109,12 +110,13 @@ class Runner:
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
         self._find_queues()
         mine = tuple(spec for spec in specs if serves(self._options.queues, spec.queue))
-        self._timetable = Timetable(self._store, self._reader, mine)
+        envelope = Envelope(self._settings.namespace, self._settings.signing_keys, self._settings.max_body)
+        self._timetable = Timetable(self._store, self._reader, mine, envelope)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
         for warning in warnings:
             LOG.warning("%s", warning)
-        self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
+        self._caretaker.take_over(time.monotonic, set())  # before the first claim: what is recovered goes first
         self._caretaker.sweep()
         number = sum(spec.processes for spec in self._staff.crew.specs)
         names = ", ".join(self._caretaker.queues) or "no queue yet"
@@ -154,7 +156,7 @@ class Runner:
             self._next_care = now + CARE_EVERY
             self._caretaker.announce()  # first: it finds out whether we are too old for the rest
             self._find_queues()
-            self._caretaker.take_over(now, self._staff.slots())
+            self._caretaker.take_over(time.monotonic, self._staff.slots())
             self._caretaker.sweep()
             self._caretaker.deliver()
             self._timetable.look()  # before a burst asks whether anything is left to do
@@ -186,7 +188,7 @@ class Runner:
                     LOG.warning("slots %s were taken over by another runner; their processes are killed", ", ".join(taken))
                     self._staff.kill(taken)
                 self._caretaker.beaten(queue)
-        self._heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
+        self._heard = self._board.heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
         self._next_beat = now + min(3.0, self._settings.lease / 10)
         if self._outage:
             LOG.info("Redis answers again")

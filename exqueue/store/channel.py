@@ -151,7 +151,9 @@ class Channel:
             try:
                 connection.read_response()
             except r.ResponseError as error:
-                raise r.ConnectionError(str(error)) if code_of(error, frozenset({"BUSY"})) else error from error
+                if code_of(error, frozenset({"BUSY"})):
+                    raise r.ConnectionError(str(error)) from error
+                raise
 
     @staticmethod
     def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
@@ -197,10 +199,8 @@ class Channel:
     def _or_raise(self, command: Command, reply: Any, uncertain: bool) -> Any:
         if isinstance(reply, r.ResponseError):
             if foreign(reply):
-                what = f"{one_line(str(command[1]))} has the wrong type, somebody else writes to it"
-                raise StoreCorrupt(
-                    f"{what}; rename or delete it ({command[0]}: {one_line(str(reply), 120)})", uncertain=uncertain
-                ) from reply
+                said = f"{command[1]} has the wrong type, somebody else writes to it; rename or delete it: {reply}"
+                raise StoreCorrupt(one_line(said), uncertain=uncertain) from reply
             raise translate(reply, self._where, uncertain=uncertain) from reply
         return reply
 

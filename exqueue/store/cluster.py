@@ -17,8 +17,9 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from exqueue.model.errors import StoreRefused
 from exqueue.store.connection import Address, Connection
-from exqueue.store.pool import PASSING, TRANSIENT, Command, Hearing, Pool, Unsent, Unsettled, code_of, exchange
+from exqueue.store.pool import PASSING, TRANSIENT, Command, Pool, Trust, Unsent, Unsettled, code_of, exchange
 
+SILENCE: Final = 1.0  # seconds without a reply in which a node may have been replaced; one that lives hears of it from the others
 HOPS: Final = 5  # redirections of one command at once; a slot is not handed on faster than that
 
 _KEYLESS: Final = frozenset({
@@ -49,7 +50,7 @@ class Cluster:
         self._doubtful = True
         self._looked = 0.0
         self._suspect: Address | None = None
-        self._hearing = Hearing()
+        self._trust = Trust(SILENCE)
 
     def exchange(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> list[Any]:
         """See Topology. Commands for several nodes are sent to one after the other."""
@@ -111,11 +112,11 @@ class Cluster:
         pool = self._pool(target.address)
         try:
             with pool.borrowed() as connection:
-                self._hearing.begins(connection, self._looked)
+                self._trust.begins(connection, self._looked)
                 replies = exchange(connection, sent)
-                if self._hearing.silent(connection):
+                if self._trust.is_over(connection):
                     self._confirm(target.address)
-                self._hearing.heard(connection)
+                self._trust.renew(connection)
         except TRANSIENT:
             pool.hang_up()
             self._doubtful, self._suspect = True, target.address

@@ -20,7 +20,6 @@ Command = tuple[Any, ...]
 TRANSIENT: Final = (r.ConnectionError, r.TimeoutError, r.BusyLoadingError, OSError)
 # What a server says that is not the right one any more, or not yet. With one server alone it is for a person to mend.
 PASSING: Final = frozenset({"READONLY", "NOREPLICAS", "MASTERDOWN", "UNBLOCKED", "CLUSTERDOWN", "TRYAGAIN"})
-SILENCE: Final = 1.0  # seconds without a reply in which a server may have been replaced by another
 
 
 class Unsent(r.ConnectionError):
@@ -66,25 +65,26 @@ class Pool:
                 self._idle.pop().disconnect()
 
 
-class Hearing:
+class Trust:
     """When each connection was last known to lead to the right server.
 
-    A server that was frozen and replaced meanwhile goes on taking writes until somebody tells it, and they are lost. So
-    a reply after a silence that is long enough for that is believed only when those who decide still name this server.
+    A server that was replaced, while it was frozen or by a planned failover, goes on taking writes until somebody tells
+    it, and they are lost. So a reply is believed only for so many `seconds`; then those who decide must still name the server.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._last: weakref.WeakKeyDictionary[Connection, float] = weakref.WeakKeyDictionary()
 
     def begins(self, connection: Connection, since: float) -> None:
         """A connection is used. `since`: if it is new, when it was last known that it would lead to the right server."""
         self._last.setdefault(connection, since)
 
-    def silent(self, connection: Connection) -> bool:
-        """Whether nothing was heard for too long."""
-        return time.monotonic() - self._last[connection] > SILENCE
+    def is_over(self, connection: Connection) -> bool:
+        """Whether that is too long ago."""
+        return time.monotonic() - self._last[connection] > self._seconds
 
-    def heard(self, connection: Connection) -> None:
+    def renew(self, connection: Connection) -> None:
         """It is the right server."""
         self._last[connection] = time.monotonic()
 

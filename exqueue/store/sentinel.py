@@ -1,7 +1,8 @@
-"""Ask sentinels which server is the master. No connection to one is kept: they are asked seldom."""
+"""Ask sentinels which server is the master."""
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from redis import exceptions as r
 
 from exqueue.model.text import one_line
 from exqueue.store.connection import Address, Connection
-from exqueue.store.pool import TRANSIENT, Unsent, exchange
+from exqueue.store.pool import TRANSIENT, Pool, Unsent, exchange
 
 AVOID: Final = 10.0  # seconds for which a sentinel that does not answer is not asked again while others do
 _DOWN: Final = ("s_down", "o_down")
@@ -34,7 +35,7 @@ class Sentinels:
     ) -> None:
         self._addresses = addresses
         self._master = master
-        self._ask = ask
+        self._pools = {address: Pool(functools.partial(ask, address)) for address in addresses}
         self._make = make
         self._avoided: dict[Address, float] = {}
 
@@ -49,7 +50,7 @@ class Sentinels:
         if word.master is None:
             raise Unsent(f"no sentinel knows a master {one_line(self._master)!r}; correct its name in the URL")
         if not word.alive:
-            raise Unsent(f"the sentinels say that the master {word.master} is down; wait for a failover")
+            raise Unsent(f"the sentinels say that the master {word.master} is down, or about to be replaced")
         connection = self._make(word.master)
         try:
             role = exchange(connection, [("ROLE",)])[0]
@@ -66,9 +67,9 @@ class Sentinels:
 
     def confirm(self, connection: Any) -> None:
         """Raises ConnectionError unless this connection still leads to the master. If no sentinel answers, it is believed."""
-        word = self._latest()
-        if word is not None and (not word.alive or word.master != Address(connection.host, int(connection.port))):
-            raise r.ConnectionError(f"the sentinels name {word.master} as the master now{'' if word.alive else ', which is down'}")
+        word, address = self._latest(), Address(connection.host, int(connection.port))
+        if word is not None and (not word.alive or word.master != address):
+            raise r.ConnectionError(f"the sentinels say that {address} is not the master any more, or about to be replaced")
 
     def _latest(self) -> Word | None:
         """What the one says that knows best; None if none answers."""
@@ -85,23 +86,23 @@ class Sentinels:
         except r.AuthenticationError:
             raise
         except TRANSIENT:
+            self._pools[sentinel].hang_up()
             self._avoided[sentinel] = time.monotonic() + AVOID
             return None
 
     def _ask_one(self, sentinel: Address) -> Word:
-        connection = self._ask(sentinel)
-        try:
+        with self._pools[sentinel].borrowed() as connection:
             commands = [("SENTINEL", about, self._master) for about in ("GET-MASTER-ADDR-BY-NAME", "MASTER")]
             named, described = exchange(connection, commands)
-        finally:
-            connection.disconnect()
         if named is None:
             return Word(-1, alive=False)
         for reply in (named, described):
             if isinstance(reply, r.ResponseError):
                 raise reply
         master, known = Address(named[0].decode(), int(named[1])), dict(zip(described[::2], described[1::2], strict=True))
-        epoch = int(known[b"config-epoch"])
+        epoch, flags = int(known[b"config-epoch"]), known[b"flags"].decode().split(",")
         if Address(known[b"ip"].decode(), int(known[b"port"])) != master:  # a failover: the one that takes over, and still the old one
             return Word(epoch + 1, True, master)
-        return Word(epoch, not any(flag in known[b"flags"].decode().split(",") for flag in _DOWN), master)
+        if "failover_in_progress" in flags:  # only the one says so that conducts it; what the old master takes from now on may be lost
+            return Word(epoch + 1, False, master)
+        return Word(epoch, not any(flag in flags for flag in _DOWN), master)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from redis import exceptions as r
 
 from exqueue.store.connection import Connection
-from exqueue.store.pool import PASSING, TRANSIENT, Command, Hearing, Pool, Unsettled, code_of, exchange
+from exqueue.store.pool import PASSING, TRANSIENT, Command, Pool, Trust, Unsettled, code_of, exchange
 from exqueue.store.sentinel import Sentinels
+
+NAMED_EVERY: Final = 0.25  # seconds: what an old master acknowledges after a planned failover is lost for so long
 
 
 class Topology(Protocol):
@@ -82,20 +84,20 @@ class Followed(Single):
     def __init__(self, sentinels: Sentinels) -> None:
         super().__init__(sentinels.connect)
         self._sentinels = sentinels
-        self._hearing = Hearing()
+        self._trust = Trust(NAMED_EVERY)
 
     def exchange(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> list[Any]:  # noqa: ARG002
         """See Topology."""
         try:
             with self._pool.borrowed() as connection:
-                self._hearing.begins(connection, time.monotonic())
+                self._trust.begins(connection, time.monotonic())
                 replies = exchange(connection, commands)
                 for reply in replies:
                     if isinstance(reply, r.ResponseError) and code_of(reply, PASSING):
                         raise Unsettled(reply)
-                if self._hearing.silent(connection):
+                if self._trust.is_over(connection):
                     self._sentinels.confirm(connection)
-                self._hearing.heard(connection)
+                    self._trust.renew(connection)
                 return replies
         except TRANSIENT:
             self._pool.hang_up()

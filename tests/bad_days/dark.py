@@ -68,6 +68,8 @@ class DarkRoad:
             self._selector.register(end, selectors.EVENT_READ)
 
     def _pass_on(self, source: socket.socket) -> None:
+        if source not in self._ends:  # closed a moment ago, together with its other end
+            return
         with contextlib.suppress(OSError):
             said, other = source.recv(1 << 20), self._ends[source]
             if said:

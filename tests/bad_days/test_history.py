@@ -69,11 +69,11 @@ def test_a_job_whose_outcome_could_not_be_told_runs_again_at_once_not_hours_late
 def test_a_job_that_lasts_longer_than_the_lease_is_not_taken_from_a_runner_that_lives(rig: Rig, waits: str) -> None:
     rig.workers(f"import ctypes\nclass Say(Worker):\n    def perform(self):\n        say('begin')\n        {waits}\n        say('end')\n")
     put(rig.app, "a")
-    rig.start("--lease", "1")
+    rig.start("--lease", "2")
     rig.until(lambda: rig.said == ["begin"])
-    rig.start("--lease", "1", EXQUEUE_HOST_ID="elsewhere")
+    rig.start("--lease", "2", EXQUEUE_HOST_ID="elsewhere")
     rig.until(lambda: len(rig.app.reader.beats("Say")) == 2)
-    let_beat(rig, 21)  # ten of them are a lease
+    let_beat(rig, 16)  # ten of them are a lease
     rig.open_gate()
     rig.until(lambda: rig.app.queue("Say").counts() == Counts(enqueued=1, completed=1))
     assert (rig.said, nobody_was_taken_for_dead(rig)) == (["begin", "end"], True)

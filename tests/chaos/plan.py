@@ -11,6 +11,7 @@ KEYS: Final = 60
 SERIAL_LANE: Final = 999
 FIRST_PILL: Final = 60
 PILL_EACH: Final = 4000  # rare: after each crash their worker type is left alone for longer
+LONG: Final = 0.006  # how many run for seconds: long enough to be given away while they do
 _FIRST_LANE: Final = 10**8  # of jobs without a key; each has a lane of its own
 KEPT: Final = 3600  # seconds; so long the server remembers when each job of some keys was started and done
 
@@ -65,6 +66,7 @@ def orders(seed: int, producer: int, producers: int) -> Iterator[Order]:
 def _order(chance: random.Random, name: str, lane: int, keys: list[int], *, serial: bool) -> Order:
     fails = chance.choices([0, 1, 2, 4], [95, 3, 1, 1])[0]  # 4: it fails for good, and once more when it was requeued
     nap = chance.choice([0.0, 0.0, chance.random() / 500, chance.random() / 50])
+    nap = nap if chance.random() > LONG else 0.5 + 2.5 * chance.random()
     dice = chance.random()
     if dice < 0.5:
         key = chance.choice(keys)

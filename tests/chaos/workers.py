@@ -25,7 +25,7 @@ _FLOCK: Final = "hhqqi4x"
 class Chaotic(Worker):
     """Runs for `nap` seconds. `lane`: no two jobs of a lane may run at once. `fails`: it succeeds at a later start than this."""
 
-    processes = 2
+    processes = 3
     max_retries = FAILS_AT - 1
     backoff = constant(0.05)
     max_crashes = 1_000_000

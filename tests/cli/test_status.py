@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.model.redact import DEFAULT
 from exqueue.store.connection import KNOWN
 from tests.cli.conftest import Command
 from tests.cli.kit import Hands
@@ -95,6 +96,8 @@ def test_config_shows_each_value_and_where_it_came_from(bare: Command, tmp_path:
         "accept_data_loss False default",
         "durability local default",
         "replicas 1 default",
+        "signing_keys none default",
+        f"redact {DEFAULT} default",
     ]
 
 
@@ -112,6 +115,8 @@ def test_config_as_json(bare: Command, tmp_path: Path, monkeypatch: pytest.Monke
         "accept_data_loss": {"value": False, "source": "default"},
         "durability": {"value": "local", "source": "default"},
         "replicas": {"value": 1, "source": "default"},
+        "signing_keys": {"value": "none", "source": "default"},
+        "redact": {"value": DEFAULT, "source": "default"},
     }
 
 
@@ -139,5 +144,5 @@ def test_a_wrong_setting_is_named_on_one_line(bare: Command, monkeypatch: pytest
 def test_an_unknown_setting_in_pyproject_is_named(bare: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.exqueue]\nleese = 60\n")
     monkeypatch.chdir(tmp_path)
-    known = "url, namespace, lease, grace, kill_after, patience, max_body, accept_data_loss, durability, replicas"
+    known = "url, namespace, lease, grace, kill_after, patience, max_body, accept_data_loss, durability, replicas, signing_keys, redact"
     assert bare("status").refusal == (2, "", f"exqueue: pyproject.toml [tool.exqueue]: unknown setting 'leese'; known are {known}")

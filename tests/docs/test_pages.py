@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from exqueue.cli.main import cli
+from exqueue.model.errors import Untrusted
 from exqueue.model.facts import Facts
 from exqueue.model.lifecycle import TABLE, mermaid
 from exqueue.model.queue_checks import examine
@@ -72,7 +73,8 @@ def test_the_table_of_checks_has_all_checks_of_the_doctor() -> None:
 
 def test_the_reasons_why_a_job_cannot_be_loaded_are_those_of_the_code() -> None:
     code = "\n".join((ROOT / "exqueue" / name).read_text("utf-8") for name in ("model/codec.py", "runtime/execute.py"))
-    reasons = set(re.findall(r'CannotLoad\(\s*"(\w+)"', code)) | set(re.findall(r'_error\(claim, "(bad_\w+)"', code))
+    reasons = set(re.findall(r'CannotLoad\(\s*"(\w+)"', code)) | set(re.findall(r'errors\.error\("(bad_\w+)"', code))
+    reasons |= {Untrusted("altered", "").reason}
     assert {reason.strip("`") for reason, _ in table(DOCS / "pickling.md", "reason")} == reasons
 
 

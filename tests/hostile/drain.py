@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from itertools import count
 from typing import Final
@@ -27,7 +28,7 @@ class Process(Work):
     """One job after another, as a worker process does."""
 
     def __init__(self, app: Exqueue, slot: str) -> None:
-        super().__init__(app.store, Post(slot, "r", QUEUE, "{}"), {})
+        super().__init__(app.store, Post(slot, "r", QUEUE, "{}", envelope=app.envelope()), {})
         self._numbers = count(1)
 
     def run(self) -> Iterator[Next | Unregistered]:
@@ -47,7 +48,7 @@ def drained(app: Exqueue, logged: pytest.LogCaptureFixture) -> list[str]:
     caretaker = Caretaker(app.store, app.reader, Identity("me", "elsewhere", 1, 1), specs, 30.0)
     for turn in range(3):
         caretaker.announce()
-        caretaker.take_over(float(turn), set())
+        caretaker.take_over(functools.partial(float, turn), set())
         caretaker.sweep()
         caretaker.deliver()
         caretaker.promote()

@@ -72,9 +72,15 @@ def check_end(world: Checked, channel: Channel) -> None:
         for name in ("slots", "outbox"):
             if left := channel.ask([("HKEYS", prefix + name)])[0]:
                 lines.append(f"{name} of {queue} has {left}")
-        counted = [int(value or 0) for value in channel.ask([("HMGET", prefix + "counters", "enqueued", "completed", "deleted", "crashed")])[0]]
+        counted = [
+            int(value or 0) for value in channel.ask([("HMGET", prefix + "counters", "enqueued", "completed", "deleted", "crashed")])[0]
+        ]
         lines += _counted(world, queue, counted, channel.ask([("ZCARD", prefix + "done")])[0])
-    lines += [f"{job} of {queue} was acknowledged, and there is none" for queue, job in world.acknowledged if (queue, job) not in world.history.jobs]
+    lines += [
+        f"{job} of {queue} was acknowledged, and there is none"
+        for queue, job in world.acknowledged
+        if (queue, job) not in world.history.jobs
+    ]
     lines += _followed(world)
     if lines:
         raise Violation("; ".join(lines))
@@ -88,7 +94,11 @@ def _counted(world: Checked, queue: str, counted: list[int], done: int) -> list[
     removed = ways["cancelled"] + ways["deleted"] + ways["discarded"]
     told = [len(stories), ways["completed"] - done, removed]
     lines = [] if told == counted[:3] else [f"{queue} has counted {counted[:3]}, and it was {told}: {dict(ways)}"]
-    return lines + [f"{story.id} has succeeded {story.commits} times" for story in stories if (ways_of(world, story) == "completed") != (story.commits == 1)]
+    return lines + [
+        f"{story.id} has succeeded {story.commits} times"
+        for story in stories
+        if (ways_of(world, story) == "completed") != (story.commits == 1)
+    ]
 
 
 def ways_of(world: Checked, story: Any) -> str:

@@ -52,7 +52,7 @@ class Story:
 
 
 class History:
-    """All jobs of one seed. `queue, id` names one."""
+    """All jobs of one seed. `queue, id` names one. `patience`: for how long nobody may be taken for dead."""
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[str, str], Story] = {}
@@ -62,6 +62,9 @@ class History:
         self.counts: Counter[str] = Counter()
         self.lines: dict[str, list[str]] = {}
         self.moved: dict[str, set[str]] = defaultdict(set)
+        self.now = 0.0
+        self.patience = 0.0
+        self.beaten: dict[tuple[str, str], float] = {}
         self.beats: dict[str, dict[str, int]] = defaultdict(dict)
         self.settled: dict[str, str] = {}
         self.held: dict[str, Story] = {}
@@ -72,6 +75,8 @@ class History:
         told = set(look.events)
         if name in BY_TOKEN:
             self._check_answer(name, argv, reply, queue)
+        if name == "bury" and reply[0] == b"buried":
+            self.settled.pop(argv[0], None)
         if name in ("register", "beat", "depart", "recover"):
             self._beat(name, queue, argv, reply)
         if name in ("enqueue", "fire"):
@@ -98,11 +103,14 @@ class History:
         if name == "register" and reply[0] == b"registered":
             beats.setdefault(runner, 0)
         elif name == "beat":
+            self.beaten[queue, runner] = self.now
             beats[runner] = beats.get(runner, 0) + 1
         elif name == "depart" and reply[0] == b"departed":
             beats.pop(runner, None)
         elif name == "recover" and reply[0] == b"recovered":
-            self.settled.pop(argv[0], None)
+            silence = self.now - self.beaten.get((queue, runner), -self.patience)
+            if argv[2] and silence < self.patience:
+                raise Violation(f"{argv[0]} was recovered {silence:.3f} s after a beat of {runner}")
             if argv[2] and argv[2] != str(beats.get(runner, "absent")):
                 raise Violation(f"{argv[0]} was recovered with beat {argv[2]} of {runner}, which is at {beats.get(runner)}")
 

@@ -19,8 +19,9 @@ from exqueue.model.worker import Worker, WorkerSpec
 from exqueue.runtime import caretaker, execute, recovery, runner, staff, watch, work
 from exqueue.runtime.board import Board, Cell
 from exqueue.runtime.caretaker import Identity
+from exqueue.runtime.forkserver import LATE
 from exqueue.runtime.nursery import Born, Ended, Event, Loaded, Lost
-from exqueue.runtime.process import WorkerProcess
+from exqueue.runtime.process import FENCED, WorkerProcess
 from exqueue.runtime.runner import Runner, RunOptions
 from exqueue.runtime.watch import Watch
 from exqueue.runtime.work import Post
@@ -90,6 +91,8 @@ class SimNursery:
         self.children: dict[int, Process] = {}
         self.process = SimpleNamespace(returncode=-9)
         self.closed = self.lost = False
+        self.frozen = 0.0
+        self._watch()
 
     @property
     def sources(self) -> list[Any]:
@@ -124,6 +127,16 @@ class SimNursery:
         if not self.closed and not self.lost:
             self._news.append(event)
             self._kernel.stage.wake(self._owner.process.actor)
+
+    def _watch(self) -> None:
+        """As ForkServer._fence."""
+        stage, heard = self._kernel.stage, self._owner.board.heard
+        if self.closed or self.lost or not self._owner.process.alive:
+            return
+        if stage.now >= self.frozen and heard and 1000 + stage.now - heard > LATE * LEASE:
+            for pid in list(self.children):
+                self._kernel.kill(pid, FENCED)
+        stage.later(max(LEASE / 10, self.frozen - stage.now), self._watch)
 
     def lose(self) -> None:
         """The fork server is killed; its children follow it, one after the other."""
@@ -171,7 +184,9 @@ class SimSignals:
 class SimRunner(Runner):
     """A runner whose fork server is played."""
 
-    def __init__(self, kernel: Kernel, process: Process, name: str, specs: tuple[WorkerSpec, ...], known: dict[str, type[Worker]], play: Play) -> None:
+    def __init__(
+        self, kernel: Kernel, process: Process, name: str, specs: tuple[WorkerSpec, ...], known: dict[str, type[Worker]], play: Play
+    ) -> None:
         super().__init__(SETTINGS, RunOptions(("sim",)))
         self._me = Identity(name, process.host, process.pid, process.pid)
         self.kernel = kernel
@@ -193,6 +208,10 @@ class SimRunner(Runner):
         self.nurseries.append(SimNursery(self))
         return self.nurseries[-1]
 
+    @property
+    def board(self) -> Board:
+        return self._board
+
     def _died(self, process: Process) -> None:
         self._told(process)
         for nursery in self.nurseries:
@@ -204,7 +223,9 @@ class SimRunner(Runner):
         me, channel = self._me, Channel(self.kernel.wire.connect, where="sim", patience=1.0)
         info = SlotInfo(slot, me.runner, me.host, process.pid, process.pid, me.pid, me.start, spec.name, me.host, LEASE)
         post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits)
-        return SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell)).play(self._play, process)
+        return SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell)).play(
+            self._play, process
+        )
 
 
 class SmallBoard(Board):
@@ -213,6 +234,7 @@ class SmallBoard(Board):
     def __init__(self) -> None:
         self.fd = 0
         self._whole = memoryview(bytearray(64 * 256))
+        self._last = self._whole[-64:].cast("d")
 
     def close(self) -> None:
         pass
@@ -238,6 +260,7 @@ def played(kernel: Kernel) -> Iterator[None]:
         (runner, "open_channel", lambda *_, patience, **__: Channel(kernel.wire.connect, where="sim", patience=patience)),
         (runner, "StopSignals", lambda: SimSignals(stage.current.process)),
         (runner, "select", SimpleNamespace(select=select)),
+        (runner, "admit", lambda *_: []), (runner, "deaf_parent", lambda *_: []), (runner, "init_name", str),
         (runner, "Board", SimpleNamespace(create=SmallBoard)),
         (runner, "PROMOTE_EVERY", 0.5), (runner, "CARE_EVERY", 1.2),
         (staff, "send_signal", kernel.send_signal), (staff, "kill_and_wait", kernel.kill_and_wait),

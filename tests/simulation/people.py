@@ -111,7 +111,7 @@ def observer(world: Place) -> None:
         stage.pause(rng.random() * (0.6 if world.lying else 1.2))
         try:
             for _ in range(rng.choice((1, 2))):
-                caretaker.take_over(1000 + stage.now + ahead, set())
+                caretaker.take_over(lambda ahead=ahead: 1000 + stage.now + ahead, set())  # type: ignore[misc]
                 if world.lying and rng.random() < 0.6:
                     ahead += LEASE
             rng.choice((caretaker.sweep, caretaker.deliver, caretaker.promote))()

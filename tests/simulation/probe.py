@@ -108,4 +108,6 @@ class Probe:
             self._read[queue] = entries[-1][0]
         events = [(fields[1].decode(), fields[3].decode()) for _, fields in entries]
         unlooked, bells, paused, running, outbox = numbers
-        return Look([text.decode() for text in wrong], events, [text.decode() for text in line], unlooked, bells, bool(paused), running, outbox)
+        return Look(
+            [text.decode() for text in wrong], events, [text.decode() for text in line], unlooked, bells, bool(paused), running, outbox
+        )

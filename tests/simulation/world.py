@@ -27,6 +27,10 @@ CASTS: Final[tuple[tuple[type[Worker], ...], ...]] = (
     (Plain,), (Plain, Eager), (Serial,), (Narrow,), (Plain, Serial), (Eager, Narrow), (Rated,), (Plain, Ticking),
 )  # fmt: skip
 HOSTS: Final = ("h1", "h2")
+TROUBLES: Final = (
+    "kill", "kill", "freeze", "freeze", "kill runner", "freeze runner", "freeze runner", "freeze tree", "stop runner", "freeze host",
+    "cut host", "lose", "skew",
+)  # fmt: skip
 REST: Final = 60.0  # seconds in which everything must have come to rest once all is healed
 
 
@@ -47,6 +51,8 @@ class World:
         self.specs: tuple[WorkerSpec, ...] = tuple(replace(spec_of(kind), processes=self.rng.choice((1, 2))) for kind in self.kinds)
         self.limits = {spec.queue: spec.limits for spec in self.specs}
         self.lying = self.plays.lying = self.rng.random() < 0.4
+        self.history.patience = 0.0 if self.lying else LEASE
+        self.troubles = [self.rng.choice(TROUBLES) for _ in range(self.rng.choice((1, 2, 3, 8)))]  # of all at once each would hide others
         self.calm = self.rng.random() < 0.1
         self.closing = False
         self._runners: dict[Process, SimRunner] = {}
@@ -72,6 +78,7 @@ class World:
         try:
             if look.wrong:
                 raise Violation(f"after {name}: {'; '.join(look.wrong)}")
+            self.history.now = self.stage.now
             self.history.step(name, queue, argv, reply, look)
             check_limits(self, queue, before, look)
         except Violation as violation:  # not out of here: a job that reports would take it for its own error
@@ -119,9 +126,7 @@ class World:
         living = list(kernel.living.values())
         runners, workers = list(self._runners), [process for process in living if process.slot]
         for_long = rng.choice((0.2, LEASE * 0.5, LEASE * 1.3, LEASE * 2)) * (0.5 + rng.random())
-        kind = rng.choice((
-            "kill", "kill", "freeze", "freeze", "kill runner", "freeze runner", "stop runner", "freeze host", "cut host", "lose", "skew",
-        ))  # fmt: skip
+        kind = rng.choice(self.troubles)
         self.stage.note("trouble", kind)
         self.wire.counts[kind] += 1
         host = rng.choice(HOSTS)
@@ -133,13 +138,15 @@ class World:
             kernel.kill(rng.choice(runners).pid)
         elif kind == "freeze runner" and runners:
             kernel.freeze(rng.choice(runners), for_long)
+        elif kind == "freeze tree" and runners:
+            self._freeze(rng.choice(runners), for_long)
         elif kind == "stop runner" and runners:
             process = rng.choice(runners)
             kernel.send_signal(process.pid, 0, 15)
         elif kind == "freeze host":
             for process in living:
-                if process.host == host:
-                    kernel.freeze(process, for_long)
+                if process.host == host and process in self._runners:
+                    self._freeze(process, for_long)
         elif kind == "cut host":
             self.wire.cut[host] = self.stage.now + for_long
         elif kind == "lose" and runners:
@@ -149,6 +156,14 @@ class World:
         elif kind == "skew" and rng.random() < 0.3:
             self.wire.skew += rng.choice((-3600, 3600, 2, -2))
             self.wire.skews.append(self.wire.skew)
+
+    def _freeze(self, process: Process, seconds: float) -> None:
+        """A runner with all that is below it."""
+        self.kernel.freeze(process, seconds)
+        for nursery in self._runners[process].nurseries:
+            nursery.frozen = self.stage.now + seconds
+            for child in nursery.children.values():
+                self.kernel.freeze(child, seconds)
 
     def _heal(self) -> None:
         stage = self.stage
@@ -178,7 +193,11 @@ class World:
 
     def _rests(self) -> bool:
         clients = any(actor.name.startswith("client") for actor in self.stage.actors)
-        return not clients and not any(look.outbox for look in self.looks.values()) and not any(map(self._will_run, self.history.jobs.values()))
+        return (
+            not clients
+            and not any(look.outbox for look in self.looks.values())
+            and not any(map(self._will_run, self.history.jobs.values()))
+        )
 
     def _will_run(self, story: Story) -> bool:
         if story.place in ("running", "delayed"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_job_on_its_way_into_a_slot_is_never_taken_while_its_runner_beats(benc
     janitor = caretaker(bench.app)
     for second in range(300):
         bench.store.beat("q", "r", {})
-        janitor.take_over(second * 10, set())
+        janitor.take_over(functools.partial(float, second * 10), set())
     assert (bench.reader.held("q", ["s"]), bench.pending, bench.take().id) == ({"s": ["a"]}, [], "a")
 
 
@@ -58,7 +59,7 @@ def test_failed_jobs_are_never_trimmed_however_many_and_however_old(bench: Bench
     bench.apply(bench.take(), FAIL)
     janitor = caretaker(bench.app)
     for day in range(3):
-        janitor.take_over(day * 86_400.0, set())
+        janitor.take_over(functools.partial(float, day * 86_400.0), set())
         janitor.sweep()
         janitor.deliver()
         janitor.promote()
@@ -82,7 +83,7 @@ def test_a_job_due_long_after_every_lease_is_in_no_ones_hands_and_becomes_due_on
     runners = [caretaker(bench.app, f"r{n}") for n in range(3)]
     for hour in range(25):
         for runner in runners:
-            runner.take_over(hour * 3600.0, set())
+            runner.take_over(functools.partial(float, hour * 3600.0), set())
             runner.promote()
     assert (bench.counts(), bench.pending) == ({"delayed": 1, "enqueued": 1}, [])
     bench.make_due("a")
