@@ -12,8 +12,10 @@ from rich.text import Text
 from exqueue.app import Exqueue
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
+from exqueue.model.errors import StoreRefused
 from exqueue.model.facts import Facts, Finding, Level
 from exqueue.model.queue_checks import examine, unsigned
+from exqueue.model.schema import SCHEMA
 from exqueue.runtime.host import can_die_with_parent
 from exqueue.store.queue_facts import queue_facts
 from exqueue.store.server_facts import server_facts
@@ -39,9 +41,18 @@ def doctor(context: typer.Context, strict: Strict = False, json: select.Json = F
 def gather(app: Exqueue) -> Facts:
     """All facts. Raises StoreUnavailable when the server cannot be reached."""
     server = server_facts(app.channel, app.settings.url)
-    queues = queue_facts(app.reader, unsigned)
+    schema = read_schema(app)
+    queues = queue_facts(app.reader, unsigned) if schema <= SCHEMA else None
     now = int((time.time() + (server.skew or 0.0)) * 1000)
-    return Facts(server, queues, now, can_die_with_parent(), app.settings.accept_data_loss)
+    return Facts(server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema)
+
+
+def read_schema(app: Exqueue) -> int:
+    """The number of the schema; ours where this user may not read it, since then nothing else can be read either."""
+    try:
+        return app.reader.schema()
+    except StoreRefused:
+        return SCHEMA
 
 
 def _print(found: list[Finding]) -> None:

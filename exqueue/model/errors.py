@@ -2,6 +2,7 @@
 
 ExqueueError
 ├── ConfigError              a setting, a URL or a target cannot be used
+│   ├── SchemaTooNew         the data was written by a newer exqueue; nothing was touched
 │   └── TargetError          a worker named on the command line cannot be imported
 ├── EnqueueError             nothing was written
 │   ├── BadArguments         perform() cannot be called with these
@@ -47,6 +48,20 @@ class TargetError(ConfigError):
 
     def __reduce__(self) -> tuple[type[TargetError], tuple[str, str]]:
         return type(self), (self.target, self.reason)
+
+
+class SchemaTooNew(ConfigError):
+    """The data of this namespace was written by a newer exqueue; nothing was touched. `found`, `known`: numbers of schemas."""
+
+    def __init__(self, namespace: str, found: int, known: int) -> None:
+        what = f"the data of namespace {namespace!r} was written by a newer exqueue"
+        super().__init__(f"{what} (schema {found}, this one knows {known}); upgrade exqueue here")
+        self.namespace = namespace
+        self.found = found
+        self.known = known
+
+    def __reduce__(self) -> tuple[type[SchemaTooNew], tuple[str, int, int]]:
+        return type(self), (self.namespace, self.found, self.known)
 
 
 class EnqueueError(ExqueueError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from exqueue.model.job import Counts
+from exqueue.model.schema import SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class QueueFacts:
 class Facts:
     """All of it. `now`: the server's clock, ms. `dies_with_parent`: whether this kernel ends children with their parent.
 
-    `accepts_loss`: whether somebody has decided that this server may lose jobs.
+    `accepts_loss`: whether somebody has decided that this server may lose jobs. `schema`: the number that the data has.
     """
 
     server: ServerFacts = field(default_factory=ServerFacts)
@@ -83,6 +84,7 @@ class Facts:
     now: int = 0
     dies_with_parent: bool = True
     accepts_loss: bool = False
+    schema: int = SCHEMA
 
 
 class Level(StrEnum):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from exqueue.model.facts import Facts, Finding, Level, QueueFacts
+from exqueue.model.schema import SCHEMA
 from exqueue.model.server_checks import SERVER_CHECKS, Check
 from exqueue.model.signing import is_signed
 from exqueue.model.text import one_line
@@ -18,6 +19,14 @@ SHOWN: Final = 3
 def unsigned(bodies: Sequence[bytes]) -> int:
     """How many of these bodies carry no signature."""
     return sum(1 for body in bodies if body and not is_signed(body))
+
+
+def schema(facts: Facts) -> Finding:
+    """Whether this exqueue is new enough for the data."""
+    if facts.schema > SCHEMA:
+        says = f"the data was written by a newer exqueue (schema {facts.schema}, this one knows {SCHEMA}), so nothing of it was looked at"
+        return Finding("schema", Level.ERROR, says, "upgrade exqueue here")
+    return Finding("schema", Level.OK, f"the data is of schema {facts.schema}, this exqueue knows {SCHEMA}")
 
 
 def served(facts: Facts) -> Finding:
@@ -122,7 +131,7 @@ def kernel(facts: Facts) -> Finding:
 
 
 QUEUE_CHECKS: Final[tuple[Check, ...]] = (
-    served, silent, strangers, running_long, blocked_long, failed, outbox, signatures, kernel,
+    schema, served, silent, strangers, running_long, blocked_long, failed, outbox, signatures, kernel,
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exqueue.model.envelope import Envelope
-from exqueue.model.errors import StoreError
+from exqueue.model.errors import SchemaTooNew, StoreError
 from exqueue.model.settings import Settings, keys_of
 from exqueue.runtime.admission import admit, deaf_parent, init_name
 from exqueue.runtime.board import Board
@@ -72,6 +72,7 @@ class Runner:
         self._reader = Reader(self._channel, settings.namespace)
         self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
         self._outage = self._idle = False
+        self._outdated: SchemaTooNew | None = None
         self._heard = self._next_beat = self._next_care = self._next_promote = 0.0
         self._deadline = self._give_up = NEVER
 
@@ -80,6 +81,7 @@ class Runner:
 
         Raises:
             ConfigError: a target cannot be loaded, `processes` names no worker type, `queues` cannot be served so, or see `admit`.
+            SchemaTooNew: the data was written by a newer exqueue; also later, after running jobs have ended in order.
             StoreError: Redis cannot be used at the start. Later on it may come and go.
         """
         with StopSignals() as signals:
@@ -93,6 +95,8 @@ class Runner:
                 while not self._finished(signals):
                     self._turn(signals)
                 self._sign_off()
+                if self._outdated:
+                    raise self._outdated
             finally:
                 self._staff.close()
                 self._board.close()
@@ -124,6 +128,9 @@ class Runner:
         self._enforcer.look(now)  # needs no Redis
         try:
             self._look_after(now)
+        except SchemaTooNew as error:  # to claim, promote or recover would be to write as it is not to be written any more
+            LOG.error("%s; no job is claimed any more", error)
+            self._outdated = error
         except StoreError as error:
             if not self._outage:
                 LOG.error("cannot look after the queues, will go on trying: %s", error)
@@ -143,13 +150,15 @@ class Runner:
             child, death = self._staff.dead[0]
             self._recovery.take_back(child.spec.queue, death)
             self._staff.dead.pop(0)
+        if self._outdated:
+            return
         if now >= self._next_care:
             self._next_care = now + CARE_EVERY
+            self._caretaker.announce()  # first: it finds out whether we are too old for the rest
             self._find_queues()
             self._caretaker.take_over(time.monotonic, self._staff.slots())
             self._caretaker.sweep()
             self._caretaker.deliver()
-            self._caretaker.announce()
             self._timetable.look()  # before a burst asks whether anything is left to do
         if now >= self._next_promote:
             due = self._caretaker.promote()
@@ -197,7 +206,7 @@ class Runner:
             self._staff.kill()
 
     def _stop_if_asked(self, signals: StopSignals, now: float) -> None:
-        if not signals.count and not self._idle:
+        if not signals.count and not self._idle and not self._outdated:
             return
         if self._deadline == NEVER:
             self._deadline = now + self._settings.grace
@@ -223,7 +232,8 @@ class Runner:
 
     def _until_next(self, now: float) -> float:
         deadline = self._deadline if self._deadline > now else NEVER
-        planned = min(self._next_beat, self._next_care, self._next_promote, deadline) - now
+        care = NEVER if self._outdated else min(self._next_care, self._next_promote)
+        planned = min(self._next_beat, care, deadline) - now
         due = self._staff.next_due(now)
         return max(0.0, planned if due is None else min(planned, due))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -9,6 +11,7 @@ from exqueue.model.ids import new_id
 from exqueue.store.channel import Channel
 from exqueue.store.keys import QueueKeys, queue_keys
 from exqueue.store.replies import raw_id
+from exqueue.store.schema import LOOK_EVERY, heed, read_schema
 from exqueue.store.scripts import script
 
 BATCH: Final = 100  # ids one script call may carry: a script blocks the server while it runs
@@ -25,13 +28,25 @@ class Steps:
         self.namespace = namespace
         self._copies = copies
         self._announced: set[str] = set()
+        self._looked = -math.inf
 
     def keys(self, queue: str) -> QueueKeys:
         """The keys of a queue."""
         return queue_keys(self.namespace, queue)
 
+    def heed_schema(self) -> None:
+        """Make sure that we are not too old for the data, unless we did so a moment ago.
+
+        Raises:
+            SchemaTooNew: a newer exqueue has written it.
+        """
+        if time.monotonic() - self._looked > LOOK_EVERY:
+            heed(read_schema(self.channel, self.namespace), self.namespace)
+            self._looked = time.monotonic()
+
     def _each(self, step: str, queue: str, ids: Sequence[str], *, asked: bool = True) -> int:
         """A step for these ids, a hundred at a time; for how many of them it was done. `asked`: it remembers the request."""
+        self.heed_schema()
         chunks = [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
         return sum(self._run(step, queue, rest=chunk, **({"request": new_id()} if asked else {}))[1] for chunk in chunks)
 

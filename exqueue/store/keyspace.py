@@ -11,6 +11,7 @@ from exqueue.store.base import Steps
 from exqueue.store.keys import KINDS, queue_keys, registry_key
 from exqueue.store.replies import text_id
 from exqueue.store.rules import Finding
+from exqueue.store.schema import schema_key
 
 SCANNED: Final = 1000
 _FREE: Final = "rename or delete it: no step works on this queue before"
@@ -23,6 +24,7 @@ class Keyspace:
     """
 
     def __init__(self, steps: Steps, queues: Sequence[str] | None = None, *, scan: bool) -> None:
+        steps.heed_schema()
         self._steps = steps
         self._namespace = steps.namespace
         self._scanned = scan
@@ -42,6 +44,9 @@ class Keyspace:
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong with the keys themselves. Fills `whole`."""
+        for key in (registry_key(self._namespace), schema_key(self._namespace)):
+            if (left := self._steps.channel.ask([("PTTL", key)])[0]) >= 0:
+                yield Finding("", "expires", key, f"{one_line(key)} would expire in {left} ms", "persist")
         for key in self._unknown:
             advice = "exqueue does not know it and leaves it alone; delete it if nobody needs it"
             yield Finding(self._split(key)[0], "unknown", key, f"{one_line(key)} is no key of exqueue", "", advice)

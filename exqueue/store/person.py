@@ -41,8 +41,10 @@ class PersonSteps(Steps):
 
     def pause(self, queue: str) -> bool:
         """Let no job begin until `resume`; False if it is paused already."""
+        self.heed_schema()
         return bool(self._run("pause", queue)[0] == b"paused")
 
     def resume(self, queue: str) -> bool:
         """Let jobs begin again; False if it was not paused."""
+        self.heed_schema()
         return bool(self._run("resume", queue)[0] == b"resumed")

@@ -81,6 +81,9 @@ class Repair:
             case "announce":
                 self._store.announce(queue)
                 yield Repaired(findings[0], "announced")
+            case "persist" if not queue:
+                self._store.channel.ask([("PERSIST", finding.key) for finding in findings])
+                yield from (Repaired(finding, "persists") for finding in findings)
             case "persist":
                 if auditor.settled("persist")[0]:
                     yield from (Repaired(finding, "persists") for finding in findings)

@@ -15,6 +15,7 @@ from typing import Final
 from exqueue.model.errors import StoreError, StoreUnavailable
 from exqueue.store.channel import Channel
 from exqueue.store.keys import KINDS, queue_keys, registry_key
+from exqueue.store.schema import schema_key
 from exqueue.store.scripts import Script, script
 
 _FUNCTION: Final = re.compile(r"^local function (\w+)\((?:[^\n]* end$|.*?^end$)", re.MULTILINE | re.DOTALL)
@@ -46,15 +47,15 @@ class Rights:
 # What Python sends beside the scripts. `select` and `setname` are for URLs that name a database or a client; `type` tells
 # which key has the wrong one.
 _CONNECT: Final = "select client|setname"
-_FIND: Final = "hget zscore hscan smembers xread xrevrange"
-_ENQUEUE: Final = "sismember sadd type"
+_FIND: Final = "get hget zscore hscan smembers xread xrevrange"
+_ENQUEUE: Final = "sismember sadd set type"
 _LIST: Final = f"{_FIND} hgetall hkeys hmget hexists llen lindex lrange zcard zrange zmscore zlexcount info time"
 _SENDS: Final = {
     Role.PRODUCER: f"{_FIND} {_ENQUEUE}",
     Role.RUNNER: f"{_FIND} {_ENQUEUE} hgetall hkeys hmget hexists hlen llen lindex lrange zcard info time blmove client|id client|unblock",
     Role.OPERATOR: f"{_LIST} type",
     Role.VIEWER: _LIST,
-    Role.KEEPER: f"{_ENQUEUE} scan pttl smembers hkeys hget hmget hlen llen zcard hscan lrange time",
+    Role.KEEPER: f"{_ENQUEUE} get scan pttl smembers hkeys hget hmget hlen llen zcard hscan lrange time",
 }
 _ENQUEUING: Final = ("enqueue",)
 _STEPS: Final = {
@@ -144,7 +145,8 @@ def rules(role: Role, namespace: str, *, pinned: bool = False, also: frozenset[s
         commands = commands - {"evalsha"} | shas | {"script|load"}
     elif rights.steps:
         commands = commands | {"eval"}  # how a script gets there that the server does not know (any more)
-    keys = [f"{'' if rights.registers else '%R'}~{registry_key(namespace)}"]
+    kind = "~" if rights.registers else "%R~"
+    keys = [f"{kind}{registry_key(namespace)}", f"{kind}{schema_key(namespace)}"]
     keys += _patterns("~", namespace, rights.writes) + _patterns("%R~", namespace, rights.reads)
     return [*keys, *(f"+{command}" for command in sorted(commands | also))]
 

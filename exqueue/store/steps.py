@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
@@ -10,11 +11,13 @@ from exqueue.model import policy as verdicts
 from exqueue.model.chain import NewJob
 from exqueue.model.errors import EnqueueUnknown, StoreError
 from exqueue.model.job import Claim, Progress
+from exqueue.model.schema import SCHEMA
 from exqueue.store.base import BATCH
 from exqueue.store.care import CareSteps
 from exqueue.store.keys import registry_key
 from exqueue.store.person import PersonSteps
 from exqueue.store.replies import Next, Settled, Stale, Unregistered, raw_id, read_next, text_id
+from exqueue.store.schema import heed, parse_schema, schema_key
 
 BATCH_BYTES: Final = 64 * 1024 * 1024
 
@@ -23,10 +26,17 @@ class Store(PersonSteps, CareSteps):
     """All steps: those of clients and worker processes here, those of persons and runners inherited."""
 
     def announce(self, queue: str) -> None:
-        """Put a queue on the list of queues; before its first job, so that no job is where nobody looks."""
-        registry = registry_key(self.namespace)
-        if not self.channel.ask([("SISMEMBER", registry, queue)])[0]:  # a full server refuses to be told again
-            self.channel.ask([("SADD", registry, queue)])
+        """Put a queue on the list of queues; before its first job, so that no job is where nobody looks.
+
+        Raises:
+            SchemaTooNew: a newer exqueue has written there.
+        """
+        registry, schema = registry_key(self.namespace), schema_key(self.namespace)
+        found, known = self.channel.ask([("GET", schema), ("SISMEMBER", registry, queue)])
+        heed(parse_schema(found, self.namespace), self.namespace)
+        self._looked = time.monotonic()
+        if not known:  # a full server refuses to be told again
+            self.channel.ask([("SET", schema, SCHEMA, "NX"), ("SADD", registry, queue)])
         self._announced.add(queue)
 
     def enqueue(self, queue: str, jobs: Sequence[NewJob], due: str = "") -> list[str]:
@@ -57,6 +67,7 @@ class Store(PersonSteps, CareSteps):
 
     def _accept(self, queue: str, rest: tuple[str | bytes, ...], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
         try:
+            self.heed_schema()
             if not self._copies:
                 return self._run("enqueue", queue, rest=rest, due=due)
             reply, confirmed = self._run_confirmed("enqueue", queue, rest=rest, due=due)

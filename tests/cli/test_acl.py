@@ -44,7 +44,7 @@ def test_there_is_a_line_for_each_role_in_this_namespace_and_no_server_is_asked(
     assert [(line[:5], line[5]) for line in found] == [
         (["ACL", "SETUSER", f"exq-{role}", "reset", "on"], "#SHA256-OF-THE-PASSWORD") for role in ROLES
     ]
-    assert {word for line in found for word in line if "~" in word and not re.match(r"(%R)?~ns:(queues|\{\*\}:)", word)} == set()
+    assert {word for line in found for word in line if "~" in word and not re.match(r"(%R)?~ns:(queues|schema|\{\*\}:)", word)} == set()
 
 
 def test_a_line_whose_password_was_not_filled_in_is_refused_and_makes_no_user(bare: Command, admin: Channel) -> None:

@@ -91,3 +91,19 @@ def test_what_lies_in_a_slot_nobody_knows_is_taken_back_after_a_lease(bench: Ben
     assert (ran.code, ran.err, bench.pending, bench.spent("a")) == (
         0, "waiting 0.5 s to see whether processes live whose slots are unknown\n", ["a", "b"], (1, 0, 1),
     )  # fmt: skip
+
+
+def test_the_doctor_says_that_it_is_too_old(app: Exqueue, exq: Command) -> None:
+    app.channel.ask([("SET", f"{app.settings.namespace}:schema", 99)])
+    found = {check["check"]: check for check in exq("doctor", "--json").json["checks"]}["schema"]
+    app.channel.ask([("DEL", f"{app.settings.namespace}:schema")])
+    assert (found["level"], found["advice"]) == ("error", "upgrade exqueue here")
+    assert "schema 99, this one knows 1" in found["says"]
+
+
+def test_who_is_too_old_looks_at_nothing(bench: Bench, app: Exqueue, exq: Command) -> None:
+    app.channel.ask([("SET", f"{app.settings.namespace}:schema", 99)])
+    ran = [exq(*words.split()) for words in ("fsck", "fsck --repair", "status", "failed list", "queues pause q", "jobs cancel b --yes")]
+    app.channel.ask([("DEL", f"{app.settings.namespace}:schema")])
+    assert {(one.code, one.out) for one in ran} == {(2, "")}
+    assert all("was written by a newer exqueue (schema 99, this one knows 1); upgrade exqueue here" in one.err for one in ran)

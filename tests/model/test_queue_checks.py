@@ -61,7 +61,7 @@ def test_of_many_queues_the_first_three_are_named() -> None:
 
 def test_where_this_user_may_not_read_nothing_is_known() -> None:
     found = [check(Facts(queues=None, now=NOW)) for check in QUEUE_CHECKS]
-    assert [finding.check for finding in found if finding.level is not Level.UNKNOWN] == ["kernel"]
+    assert [finding.check for finding in found if finding.level is not Level.UNKNOWN] == ["schema", "kernel"]
     assert set(bad(replace(WELL, stuck=None, sampled=None))) == {"outbox", "signatures"}
 
 
