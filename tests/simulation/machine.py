@@ -184,7 +184,9 @@ class SimSignals:
 class SimRunner(Runner):
     """A runner whose fork server is played."""
 
-    def __init__(self, kernel: Kernel, process: Process, name: str, specs: tuple[WorkerSpec, ...], known: dict[str, type[Worker]], play: Play) -> None:
+    def __init__(
+        self, kernel: Kernel, process: Process, name: str, specs: tuple[WorkerSpec, ...], known: dict[str, type[Worker]], play: Play
+    ) -> None:
         super().__init__(SETTINGS, RunOptions(("sim",)))
         self._me = Identity(name, process.host, process.pid, process.pid)
         self.kernel = kernel
@@ -221,7 +223,8 @@ class SimRunner(Runner):
         me, channel = self._me, Channel(self.kernel.wire.connect, where="sim", patience=1.0)
         info = SlotInfo(slot, me.runner, me.host, process.pid, process.pid, me.pid, me.start, spec.name, me.host, LEASE)
         post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits)
-        return SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell)).play(self._play, process)
+        worker = SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell))
+        return worker.play(self._play, process)
 
 
 class SmallBoard(Board):
