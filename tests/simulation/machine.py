@@ -261,7 +261,7 @@ def played(kernel: Kernel) -> Iterator[None]:
         (runner, "select", SimpleNamespace(select=select)),
         (runner, "admit", lambda *_: []), (runner, "deaf_parent", lambda *_: []), (runner, "init_name", str),
         (runner, "Board", SimpleNamespace(create=SmallBoard)),
-        (runner, "PROMOTE_EVERY", 0.5), (runner, "CARE_EVERY", 1.2),
+        (runner, "PROMOTE_EVERY", 0.6), (runner, "CARE_EVERY", 2.0),
         (staff, "send_signal", kernel.send_signal), (staff, "kill_and_wait", kernel.kill_and_wait),
         (caretaker, "is_gone", kernel.is_gone), (caretaker, "kill_and_wait", kernel.kill_and_wait),
     ]  # fmt: skip

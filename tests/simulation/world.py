@@ -86,7 +86,7 @@ class World:
         for host in rng.choice((("h1",), HOSTS, HOSTS, ("h1", "h1"), ("h1", "h1", "h2"))):
             self.fleet.start(host)
         for number in range(rng.choice((1, 2))):
-            stage.spawn(f"client{number}", functools.partial(people.client, self, f"c{number}", rng.choice((4, 6, 8))), "c")
+            stage.spawn(f"client{number}", functools.partial(people.client, self, f"c{number}", rng.choice((5, 8, 11))), "c")
         extras: list[tuple[str, Callable[[Any], None]]] = [("person", people.person), ("observer", people.observer)]
         for name, run in extras:
             if rng.random() < 0.7 and not (self.calm and name == "observer"):
