@@ -2,17 +2,20 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+SECONDS ?= 300
+CHAOS_ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check mutants fmt clean
+.PHONY: help setup demo test test-fast check mutants fmt clean chaos
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Variables: PYTHON=python3.13 (to make .venv with), PYTEST_ARGS="-x -k retry"'
+	@echo '  Variables: PYTHON=python3.13 (to make .venv with), PYTEST_ARGS="-x -k retry",'
+	@echo '             SECONDS=600 SEED=7 CHAOS_ARGS="--hosts 2" (of chaos; the others: scripts/chaos.py --help)'
 
 setup: $(READY) ## Make .venv with exqueue and all it is developed with
 
@@ -34,11 +37,14 @@ test: setup ## Run all tests
 test-fast: setup ## Run the tests that need no real processes
 	$(BIN)/pytest -m 'not slow' $(PYTEST_ARGS)
 
+chaos: setup ## Kill, freeze and cut off everything for SECONDS while jobs run; is anything lost or out of order?
+	$(BIN)/python scripts/chaos.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+
 check: setup ## Lint, format, types, layers and sizes; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py
+	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/size.py
 

@@ -1,4 +1,4 @@
-"""`exqueue acl`: the ACL users that producers, runners, operators and viewers need, and no more."""
+"""`exqueue acl`: the ACL users that producers, runners and people need, and no more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exqueue.store.roles import Role, rules
 
 PLACEHOLDER: Final = "#SHA256-OF-THE-PASSWORD"  # no server takes it, so nobody gets a password that everybody knows
 
-Roles = Annotated[list[Role] | None, typer.Option("--role", help="Only this role; all four by default.", show_default=False)]
+Roles = Annotated[list[Role] | None, typer.Option("--role", help="Only this role; all by default.", show_default=False)]
 Name = Annotated[str | None, typer.Option("--user", help="Its name; by default exq-ROLE.", show_default=False)]
 Generate = Annotated[bool, typer.Option("--generate", help="Make passwords, and show them on standard error.")]
 Update = Annotated[bool, typer.Option("--update", help="Add to what the user may do; its password stays.")]

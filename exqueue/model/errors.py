@@ -12,12 +12,14 @@ ExqueueError
 │   ├── NotPossible          the job is in a place where this cannot be done
 │   ├── ExternalFailed       the process that perform returned has failed, or cannot be waited for
 │   ├── CannotLoad           a worker process cannot turn the stored job into a call
+│   │   └── Untrusted        its body is not signed as it should be, or too large to be unpacked
 │   ├── ChainUnreadable      what was to follow a job cannot be read
 │   ├── ResultUnavailable    the job keeps no result, or has not succeeded in time
 │   └── JobFailed            the job that a result is waited for has failed for good, or was removed
 └── StoreError               Redis answered, but with an error
     ├── StoreUnavailable     Redis could not be reached in time
     ├── StoreRefused         Redis refuses writes (full, read-only, no rights)
+    ├── EnqueueUnknown       jobs were written, but too few replicas have confirmed them: nobody can say whether they last
     └── StoreCorrupt         a key holds something exqueue did not put there
 
 Messages are one line: what is wrong, and what to do about it. What was wrong is also in attributes, so that nobody
@@ -105,11 +107,25 @@ class ExternalFailed(JobError):
 
 
 class CannotLoad(JobError):
-    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body` or `incompatible`."""
+    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body`, `incompatible` or `untrusted`."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class Untrusted(CannotLoad):
+    """A stored body that must not be unpickled here.
+
+    `why`: `unsigned`, `no keys`, `unknown key`, `altered`, `too large` or `bad envelope`.
+    """
+
+    def __init__(self, why: str, message: str) -> None:
+        super().__init__("untrusted", message)
+        self.why = why
+
+    def __reduce__(self) -> tuple[type[Untrusted], tuple[str, str]]:
+        return type(self), (self.why, str(self))
 
 
 class ChainUnreadable(JobError):
@@ -141,11 +157,13 @@ class StoreError(ExqueueError):
     """Redis answered with an error that exqueue has no better name for.
 
     `uncertain`, here and below: whether the request may have been carried out all the same, at an earlier try or in part.
+    `ids`: of the jobs that were to be enqueued. Enqueueing them again with these ids is safe.
     """
 
-    def __init__(self, message: str, *, uncertain: bool = False) -> None:
+    def __init__(self, message: str, *, uncertain: bool = False, ids: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.uncertain = uncertain
+        self.ids = ids
 
 
 class StoreUnavailable(StoreError):
@@ -155,9 +173,27 @@ class StoreUnavailable(StoreError):
 class StoreRefused(StoreError):
     """Redis refuses: out of memory, read-only, failing disk, or missing rights. `code`: as Redis calls it, such as `OOM`, `NOPERM`."""
 
-    def __init__(self, message: str, *, uncertain: bool = False, code: str = "") -> None:
-        super().__init__(message, uncertain=uncertain)
+    def __init__(self, message: str, *, uncertain: bool = False, ids: tuple[str, ...] = (), code: str = "") -> None:
+        super().__init__(message, uncertain=uncertain, ids=ids)
         self.code = code
+
+
+class EnqueueUnknown(StoreError):
+    """Jobs were written, but fewer replicas than are wanted have confirmed it in time: a failover may lose them, or not.
+
+    Enqueueing them again with the same ids is safe, and waits for the replicas again. `ids`: of the jobs that are not
+    confirmed, in the order of the calls; those behind the first hundred may not have been written yet.
+    """
+
+    def __init__(self, ids: tuple[str, ...], confirmed: int, wanted: int) -> None:
+        which = f"job {ids[0]} is" if len(ids) == 1 else f"{len(ids)} jobs, from {ids[0]} on, are"
+        said = f"{which} written, but {confirmed} of {wanted} replicas have confirmed it in time; enqueue again with the same id"
+        super().__init__(said, uncertain=True, ids=ids)
+        self.confirmed = confirmed
+        self.wanted = wanted
+
+    def __reduce__(self) -> tuple[type[EnqueueUnknown], tuple[tuple[str, ...], int, int]]:
+        return type(self), (self.ids, self.confirmed, self.wanted)
 
 
 class StoreCorrupt(StoreError):

@@ -7,6 +7,7 @@ from typing import Final
 
 from exqueue.model.facts import Facts, Finding, Level, QueueFacts
 from exqueue.model.server_checks import SERVER_CHECKS, Check
+from exqueue.model.signing import is_signed
 from exqueue.model.text import one_line
 
 LONG: Final = 3_600_000  # ms that a job may run, or a key be blocked, before it is worth a word
@@ -16,7 +17,7 @@ SHOWN: Final = 3
 
 def unsigned(bodies: Sequence[bytes]) -> int:
     """How many of these bodies carry no signature."""
-    return sum(1 for body in bodies if body[:1] == b"\x01")  # the first format of a call, which has none
+    return sum(1 for body in bodies if body and not is_signed(body))
 
 
 def served(facts: Facts) -> Finding:
@@ -104,7 +105,12 @@ def signatures(facts: Facts) -> Finding:
     says = f"{bare} of {looked} bodies that were looked at are not signed: whoever can write to Redis can run code in workers"
     if facts.server.embedded:
         return Finding("signatures", Level.OK, f"{bare} of {looked} are not signed, and only this user can write to this server")
-    return Finding("signatures", Level.WARNING, says, "let no stranger write to it: passwords, TLS, exqueue acl")
+    return Finding(
+        "signatures",
+        Level.WARNING,
+        says,
+        "set EXQUEUE_SIGNING_KEYS, then exqueue keys resign; let no stranger write to it: passwords, TLS, exqueue acl",
+    )
 
 
 def kernel(facts: Facts) -> Finding:

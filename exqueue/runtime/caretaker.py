@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -55,6 +56,7 @@ class Caretaker:
         self._recovery = Recovery(store, reader, specs)
         self._sightings: dict[tuple[str, str], _Sighting] = {}
         self._told: set[tuple[str, str]] = set()
+        self._beats: Counter[str] = Counter()
         self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
 
     def announce(self) -> None:
@@ -103,12 +105,22 @@ class Caretaker:
         """The tokens of all starts that a person wants to be stopped."""
         return {token for queue in self.queues for token in self._reader.stops(queue).values()}
 
+    def beaten(self, queue: str) -> None:
+        """Redis has counted a beat of this runner: from now on it must know of one more."""
+        self._beats[queue] += 1
+
     def take_over(self, clock: Callable[[], float], mine: set[str]) -> None:
         """Recover what dead processes of others hold. `clock`: monotonic; `mine`: slots this runner answers for itself."""
-        for queue in self.queues:
-            self._tend("take over", queue, functools.partial(self._take_over, clock, mine))
+        short = [queue for queue in self.queues if self._tend("take over", queue, functools.partial(self._take_over, clock, mine))]
+        if short:
+            LOG.error(
+                "Redis has lost data of %s that it had acknowledged: it was emptied, or is another server, or came back with an older "
+                "state; why, its log must tell. What is there is run, and new jobs, too; results of what is gone are dropped",
+                ", ".join(short),
+            )
 
-    def _take_over(self, clock: Callable[[], float], mine: set[str], queue: str) -> None:
+    def _take_over(self, clock: Callable[[], float], mine: set[str], queue: str) -> bool:
+        """Whether the queue has forgotten beats of this runner, and with them what else was written then."""
         # Silence has lasted from the end of one look to the beginning of another: between the two ends of one we may have
         # been frozen, or Redis slow, for longer than a lease, and what was seen may be as young as the later one.
         now = clock()
@@ -121,6 +133,9 @@ class Caretaker:
             self._consider(queue, slot, beats.get(slot.runner, ABSENT), now, leases=2 if slot.host in tended else 1)
         self._sign_off(queue, beats, {slot.runner for slot in others}, now)
         self._forget(queue, beats.keys() | {slot.runner for slot in slots})
+        counted, known = beats.get(self._me.runner, ""), self._beats[queue]
+        self._beats[queue] = min(known, int(counted) if counted.isdecimal() else 0)
+        return self._beats[queue] < known
 
     def forget_sightings(self) -> None:
         """Begin all observation anew: while Redis could not be reached, silence proves nothing."""

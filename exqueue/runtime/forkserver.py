@@ -19,8 +19,11 @@ import time
 from dataclasses import asdict
 from typing import Any, Final
 
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ExqueueError
+from exqueue.model.redact import Redact
 from exqueue.model.settings import Settings
+from exqueue.model.signing import Keys
 from exqueue.model.worker import Worker, check_together, path_of, spec_of
 from exqueue.runtime import logs
 from exqueue.runtime.board import Board, Cell
@@ -29,7 +32,7 @@ from exqueue.runtime.messages import Line
 from exqueue.runtime.process import FENCED, WorkerProcess
 from exqueue.runtime.targets import load_targets
 from exqueue.runtime.work import LOG, Post
-from exqueue.store.channel import open_channel
+from exqueue.store.channel import REPLY, open_channel
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
@@ -79,7 +82,7 @@ class ForkServer:
 
     def _answer(self, message: dict[str, Any]) -> None:
         if "load" in message:
-            self._settings = Settings(**message["settings"])
+            self._settings = Settings(**{**message["settings"], "signing_keys": Keys.revealed(message["signing_keys"])})
             self._runner = message["runner"]
             logs.configure(message["verbose"])
             self._load(message["load"])
@@ -146,10 +149,11 @@ class ForkServer:
             **self._runner,
         )
         settings = self._settings
-        channel = open_channel(settings.url, patience=1.0)
+        channel = open_channel(settings.url, timeout=REPLY, patience=1.0)
         limits = spec_of(self._workers[worker]).limits
-        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, settings.max_body)
-        return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers), cell).run()
+        envelope = Envelope(settings.namespace, settings.signing_keys, settings.max_body)
+        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, envelope, Redact.parse(settings.redact))
+        return WorkerProcess(Store(channel, settings.namespace, settings.copies), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:
         while True:

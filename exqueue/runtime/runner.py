@@ -12,11 +12,12 @@ import secrets
 import select
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import StoreError
-from exqueue.model.settings import Settings
+from exqueue.model.settings import Settings, keys_of
 from exqueue.runtime.admission import admit, deaf_parent, init_name
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
@@ -30,7 +31,7 @@ from exqueue.runtime.signals import StopSignals
 from exqueue.runtime.staff import NEVER, Staff
 from exqueue.runtime.timetable import Timetable
 from exqueue.store.base import BATCH
-from exqueue.store.channel import open_channel
+from exqueue.store.channel import REPLY, open_channel
 from exqueue.store.connection import safe_url
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
@@ -63,11 +64,11 @@ class Runner:
     """`exqueue run`. Blocks in `run` until it is told to stop, or, with `burst`, until everything is done."""
 
     def __init__(self, settings: Settings, options: RunOptions) -> None:
-        self._settings = settings
+        self._settings = settings = replace(settings, signing_keys=keys_of(settings))
         self._options = options
-        timeout = min(5.0, settings.lease / 5)
-        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=timeout)
-        self._store = Store(self._channel, settings.namespace)
+        timeout, start = min(REPLY, settings.lease / 5), min(5.0, settings.lease / 5)
+        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=start)
+        self._store = Store(self._channel, settings.namespace, settings.copies)
         self._reader = Reader(self._channel, settings.namespace)
         self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
         self._outage = self._idle = False
@@ -105,7 +106,8 @@ class Runner:
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
         self._find_queues()
         mine = tuple(spec for spec in specs if serves(self._options.queues, spec.queue))
-        self._timetable = Timetable(self._store, self._reader, mine)
+        envelope = Envelope(self._settings.namespace, self._settings.signing_keys, self._settings.max_body)
+        self._timetable = Timetable(self._store, self._reader, mine, envelope)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
         for warning in warnings:
@@ -176,6 +178,7 @@ class Runner:
                 if taken := self._store.beat(queue, self._me.runner, slots):
                     LOG.warning("slots %s were taken over by another runner; their processes are killed", ", ".join(taken))
                     self._staff.kill(taken)
+                self._caretaker.beaten(queue)
         self._heard = self._board.heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
         self._next_beat = now + min(3.0, self._settings.lease / 10)
         if self._outage:

@@ -15,11 +15,15 @@ BATCH: Final = 100  # ids one script call may carry: a script blocks the server 
 
 
 class Steps:
-    """Steps on one namespace of one server. Every method may raise StoreError; all are safe to repeat."""
+    """Steps on one namespace of one server. Every method may raise StoreError; all are safe to repeat.
 
-    def __init__(self, channel: Channel, namespace: str) -> None:
+    `copies`: how many replicas must have confirmed a job before it counts as accepted.
+    """
+
+    def __init__(self, channel: Channel, namespace: str, copies: int = 0) -> None:
         self.channel = channel
         self.namespace = namespace
+        self._copies = copies
         self._announced: set[str] = set()
 
     def keys(self, queue: str) -> QueueKeys:
@@ -31,6 +35,14 @@ class Steps:
         chunks = [tuple(map(raw_id, ids[start : start + BATCH])) for start in range(0, len(ids), BATCH)]
         return sum(self._run(step, queue, rest=chunk, **({"request": new_id()} if asked else {}))[1] for chunk in chunks)
 
-    def _run(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
+    def _run(
+        self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), *, slots: Sequence[str] | None = None, **argv: Any
+    ) -> list[Any]:
         loaded = script(step)
-        return self.channel.run(loaded, loaded.locate(self.keys(queue), argv), loaded.arguments(argv, rest))
+        return self.channel.run(loaded, loaded.locate(self.keys(queue), argv, slots), loaded.arguments(argv, rest))
+
+    def _run_confirmed(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> tuple[list[Any], int]:
+        """As `_run`, and how many replicas have what it wrote."""
+        loaded, keys = script(step), self.keys(queue)
+        touch = ("HINCRBY", keys["counters"], "enqueued", 0)
+        return self.channel.run_confirmed(loaded, loaded.locate(keys, argv), loaded.arguments(argv, rest), touch, self._copies)

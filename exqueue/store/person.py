@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exqueue.store.base import Steps
+from exqueue.store.replies import raw_id
 
 
 class PersonSteps(Steps):
@@ -29,6 +30,14 @@ class PersonSteps(Steps):
     def stop(self, queue: str, ids: Sequence[str]) -> int:
         """Ask that jobs be stopped that run; how many of them do. They go on until their runners have seen it."""
         return self._each("stop", queue, ids, asked=False)
+
+    def resign(self, queue: str, what: str, renewed: Sequence[tuple[str, bytes, bytes]]) -> int:
+        """Put what was signed anew in the place of what was read: id, old, new; at most a hundred. For how many that was done.
+
+        `what`: `bodies`, `chains`, `outbox` or `results`. What has changed since stays, and what belongs to a job that runs.
+        """
+        rest = tuple(part for job_id, old, new in renewed for part in (raw_id(job_id), old, new))
+        return int(self._run("resign", queue, rest=rest, what=what)[1])
 
     def pause(self, queue: str) -> bool:
         """Let no job begin until `resume`; False if it is paused already."""

@@ -1,4 +1,4 @@
-"""Who needs which rights: four roles, their steps and reads, and from these the rules of an ACL user.
+"""Who needs which rights: five roles, their steps and reads, and from these the rules of an ACL user.
 
 The commands of a step are read from its Lua file: those of the functions it can reach, not of all that it includes. Redis
 checks them, and their keys, with the rights of the user who runs the script.
@@ -29,6 +29,7 @@ class Role(StrEnum):
     RUNNER = "runner"
     OPERATOR = "operator"
     VIEWER = "viewer"
+    KEEPER = "keeper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ _SENDS: Final = {
     Role.RUNNER: f"{_FIND} {_ENQUEUE} hgetall hkeys hmget hexists hlen llen lindex lrange zcard info time blmove client|id client|unblock",
     Role.OPERATOR: f"{_LIST} type",
     Role.VIEWER: _LIST,
+    Role.KEEPER: f"{_ENQUEUE} scan pttl smembers hkeys hget hmget hlen llen zcard hscan lrange time",
 }
 _ENQUEUING: Final = ("enqueue",)
 _STEPS: Final = {
@@ -63,6 +65,7 @@ _STEPS: Final = {
     ),
     Role.OPERATOR: ("cancel", "delete", "pause", "requeue", "resume", "skip", "stop"),
     Role.VIEWER: (),
+    Role.KEEPER: ("audit", "persist", "recount", "recover", "relocate", "reorder", "retie", "strays", "strip", "tally"),
 }  # fmt: skip
 _BODIES: Final = frozenset({"bodies", "chains", "outbox"})  # what jobs carry, pickled
 _UNSEEN: Final = frozenset({"settled", "recent", "older"})  # no reader looks at them
@@ -71,6 +74,7 @@ _READS: Final = {
     Role.RUNNER: frozenset(KINDS),
     Role.OPERATOR: frozenset(KINDS),
     Role.VIEWER: frozenset(KINDS) - _BODIES - _UNSEEN,
+    Role.KEEPER: frozenset(KINDS),
 }
 
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from exqueue.model.errors import ExqueueError, StoreError, StoreRefused, StoreUnavailable
 from exqueue.model.facts import ServerFacts, UserFacts
-from exqueue.store.channel import Channel, Command, open_channel
+from exqueue.store.channel import Channel, open_channel
+from exqueue.store.pool import Command
 from exqueue.store.roles import Role, lacking
 
 _SETTINGS: Final = ("appendfsync", "save")

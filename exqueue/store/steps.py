@@ -8,7 +8,7 @@ from typing import Any, Final, assert_never
 
 from exqueue.model import policy as verdicts
 from exqueue.model.chain import NewJob
-from exqueue.model.errors import StoreError
+from exqueue.model.errors import EnqueueUnknown, StoreError
 from exqueue.model.job import Claim, Progress
 from exqueue.store.base import BATCH
 from exqueue.store.care import CareSteps
@@ -32,7 +32,8 @@ class Store(PersonSteps, CareSteps):
     def enqueue(self, queue: str, jobs: Sequence[NewJob], due: str = "") -> list[str]:
         """Accept jobs, a hundred in one step; for each the id it is known by if it is known, an empty text if it is new.
 
-        `due`: see `options.due_of`. Known: its own id was accepted before, or another job has its unique name.
+        `due`: see `options.due_of`. Known: its own id was accepted before, or another job has its unique name. Raises
+        EnqueueUnknown when too few replicas have confirmed it, also if it is known.
         """
         if queue not in self._announced:
             self.announce(queue)
@@ -41,11 +42,7 @@ class Store(PersonSteps, CareSteps):
             rest: list[str | bytes] = []
             for job in jobs[start:end]:
                 rest += (job.id, job.head, job.body, job.terms, job.chain)
-            try:
-                reply = self._run("enqueue", queue, rest=tuple(rest), due=due)
-            except StoreError as error:
-                error.uncertain = error.uncertain or start > 0  # those before have been accepted
-                raise
+            reply = self._accept(queue, tuple(rest), due, tuple(job.id for job in jobs[start:]), begun=start > 0)
             if reply[0] == b"founded":  # also after somebody emptied the server under us
                 self._announce_again(queue)
             for position, known in zip(reply[1::2], reply[2::2], strict=True):
@@ -57,6 +54,18 @@ class Store(PersonSteps, CareSteps):
         self._announced.discard(queue)
         with contextlib.suppress(StoreError):
             self.announce(queue)
+
+    def _accept(self, queue: str, rest: tuple[str | bytes, ...], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
+        try:
+            if not self._copies:
+                return self._run("enqueue", queue, rest=rest, due=due)
+            reply, confirmed = self._run_confirmed("enqueue", queue, rest=rest, due=due)
+        except StoreError as error:
+            error.ids, error.uncertain = ids, error.uncertain or begun  # those before have been accepted
+            raise
+        if confirmed < self._copies:
+            raise EnqueueUnknown(ids, confirmed, self._copies)
+        return reply
 
     def wait(self, queue: str, slot: str, seconds: float, wake: int | None, *, closed: bool = False) -> None:
         """Block until a job has been moved into the slot's list, at most so long. What came, only `claim` can tell.

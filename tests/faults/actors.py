@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
+from exqueue.model.job import Claim
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker, limits_of, path_of, spec_of
 from exqueue.runtime.board import Board
@@ -39,7 +40,10 @@ class QuietWatch(Watch):
 
 
 class Process(WorkerProcess):
-    """A worker process that ends when it has found nothing twice running, instead of waiting for more."""
+    """A worker process that ends when it has found nothing twice running, instead of waiting for more.
+
+    `stale`: the jobs whose outcome was refused.
+    """
 
     def __init__(self, store: Store, child: Child, info: str, runner: str, worker: type[Worker], board: Board) -> None:
         cell = board.cell(child.cell)
@@ -48,6 +52,7 @@ class Process(WorkerProcess):
         self.watch = QuietWatch(cell)
         self._watch = self.watch
         self._found_nothing = 0
+        self.stale: list[str] = []
 
     def _claim(self) -> Next | Unregistered:
         found = super()._claim()
@@ -55,6 +60,9 @@ class Process(WorkerProcess):
         if self._found_nothing == 2:
             self.watch.stopping = True
         return found
+
+    def _tell_stale(self, claim: Claim) -> None:  # type: ignore[override]
+        self.stale.append(claim.id)
 
 
 class Cradle:

@@ -16,7 +16,8 @@ from exqueue.store.invariants import broken
 from exqueue.store.scripts import script, script_names
 from tests.faults import checks
 from tests.faults.faults import Fault, Request, Scenario
-from tests.faults.programs import PROGRAMS, Program
+from tests.faults.program import Program
+from tests.faults.programs import PROGRAMS
 from tests.faults.server import server
 from tests.faults.traffic import Clock
 from tests.faults.wire import Lines

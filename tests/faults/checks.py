@@ -9,8 +9,8 @@ from typing import Final
 from exqueue.model.job import JobRecord
 from exqueue.store.events import EventReader
 from exqueue.store.invariants import broken
-from tests.faults.faults import Scenario
-from tests.faults.programs import Program
+from tests.faults.faults import DEATHS, FREEZES, Scenario
+from tests.faults.program import Program
 from tests.faults.world import World
 
 # What may happen to a job in which state, by the words of its events.
@@ -34,11 +34,15 @@ def findings(world: World, program: Program, scenario: Scenario) -> list[str]:
     lines += [*world.troubles, *broken(world.eye, "t"), *_left(world), *_outcomes(world, program, scenario, lives, events)]
     for line in program.lines:
         lines += _order(line, events)
+    lines += _together(program, events)
+    if all(fault.kind not in (*DEATHS, *FREEZES) for fault in scenario.faults):
+        lines += _of_the_living(world, program, lives, events)
     if scenario.freeze is None:
         lines += _crashes(world, events)
         lines += _order(program.queue, events)
-        for line in (*program.lines, program.queue):
-            lines += _starts(world, line)
+        if "skipped" not in {name for _, name in events}:
+            for line in (*program.lines, program.queue):
+                lines += _starts(world, line)
     return lines
 
 
@@ -106,6 +110,25 @@ def _outcomes(world: World, program: Program, scenario: Scenario, lives: dict[st
         yield f"{len(done)} jobs came of {program.ticks} ticks"
 
 
+def _together(program: Program, events: list[tuple[str, str]]) -> Iterator[str]:
+    """What follows a job comes of its success, and of two jobs of one name there is one."""
+    there = {job_id for job_id, name in events if name == "enqueued"}
+    done = {job_id for job_id, name in events if name == "completed"}
+    for job_id, follower in program.follows.items():
+        if (job_id in done) != (follower in there):
+            yield f"{job_id} is {'' if job_id in done else 'not '}completed, and {follower} is {'' if follower in there else 'not '}there"
+    if len(program.twins & there) > 1:
+        yield f"{sorted(program.twins & there)} have one name, and both are there"
+
+
+def _of_the_living(world: World, program: Program, lives: dict[str, str], events: list[tuple[str, str]]) -> Iterator[str]:
+    """Where nobody dies or stands still, nobody's outcome is refused, and what shall be stopped is."""
+    yield from (f"the outcome of {job_id} was refused" for job_id in world.stale)
+    for job_id in sorted(program.stopped & lives.keys()):
+        if (job_id, "discarded") not in events:
+            yield f"{job_id} was to be stopped, and was not"
+
+
 def _order(line: tuple[str, ...], events: list[tuple[str, str]]) -> Iterator[str]:
     """None is claimed before all before it have left."""
     there = {job_id for job_id, name in events if name == "enqueued"}
@@ -113,6 +136,8 @@ def _order(line: tuple[str, ...], events: list[tuple[str, str]]) -> Iterator[str
     for job_id, name in events:
         if name in LEFT:
             left.add(job_id)
+        if name == "requeued":
+            left.discard(job_id)
         if name == "claimed" and job_id in line:
             before = [other for other in line[: line.index(job_id)] if other in there and other not in left]
             if before:

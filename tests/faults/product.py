@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,8 @@ from tests.faults.faults import FREEZES, Fault, Request, Scenario
 class Sample:
     """How many scenarios of a program are run. `singles`: with one fault in the program; `healing`: with one in what comes after it.
 
-    `pairs`: for each of these, how many with a second fault behind the first. `zombies`: in which somebody stands still.
+    `pairs`: for each of these, how many with a second fault behind the first. `zombies`: in which a worker process stands still,
+    and half as many in which somebody else does.
     """
 
     singles: int
@@ -25,11 +27,13 @@ class Sample:
     @property
     def whole(self) -> int:
         """How many there are in all, if the program has so many, with the one without a fault."""
-        return 1 + (self.singles + self.healing) * (1 + self.pairs) + self.zombies
+        return 1 + (self.singles + self.healing) * (1 + self.pairs) + self.zombies + self.zombies // 2
 
 
 EVERYTHING: Final = Sample(10**9, 10**9, 10**9, 10**9)
-SOME: Final = Sample(singles=120, healing=20, pairs=1, zombies=30)
+SOME: Final = Sample(singles=105, healing=15, pairs=1, zombies=32)
+FEW: Final = Sample(singles=30, healing=5, pairs=1, zombies=20)
+WORKER_PROCESS: Final = re.compile(r"\w+p\d+$|other$")
 MOVES: Final = 60  # requests after which those who take over have done all they can
 
 
@@ -45,7 +49,9 @@ def scenarios(bench: Bench, program: str, sample: Sample) -> Iterator[tuple[Scen
         yield first, found
         for pair in _some(_pairs(first, trace), sample.pairs, turn * 7919):
             yield pair, bench.run(pair)[0]
-    for zombie in _some(_zombies(program, own), sample.zombies):
+    processes = [request for request in own if WORKER_PROCESS.match(request.actor)]
+    others = [request for request in own if not WORKER_PROCESS.match(request.actor)]
+    for zombie in [*_some(_zombies(program, processes), sample.zombies), *_some(_zombies(program, others), sample.zombies // 2)]:
         yield zombie, bench.run(zombie)[0]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from exqueue.app import Exqueue
@@ -11,63 +9,11 @@ from exqueue.model.chain import NewJob
 from exqueue.model.codec import encode
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import Call
-from exqueue.model.steer import Reject, Snooze
+from exqueue.model.steer import Snooze
 from exqueue.model.worker import Worker
+from tests.faults.program import Program, of_key, once, plain, rejected_until_mended, until_mended
 from tests.faults.workers import Alone, Fragile, Kept, Plain, Serial, Told, Yearly
 from tests.faults.world import World
-
-Play = Callable[[World, Worker], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """`plays`: what jobs do that do not just succeed. `lines`: ids that must succeed one after the other; none of them begins
-    before those before it have left. `queue`: the same, as long as there is one worker process at a time. `fails`: ids that end
-    in `failed`, until a person has mended them, if they were accepted. `gone`: ids that a person may have removed. `ticks`: how
-    many jobs a schedule makes.
-    """
-
-    name: str
-    run: Callable[[World], None]
-    workers: tuple[type[Worker], ...] = (Plain,)
-    plays: Mapping[str, Play] = field(default_factory=dict)
-    lines: tuple[tuple[str, ...], ...] = ()
-    queue: tuple[str, ...] = ()
-    fails: frozenset[str] = frozenset()
-    gone: frozenset[str] = frozenset()
-    ticks: int = 0
-
-
-def until_mended(world: World, worker: Worker) -> None:
-    """Fail, until a person has mended what was wrong."""
-    if not world.mended:
-        raise ValueError("not yet")
-
-
-def rejected_until_mended(world: World, worker: Worker) -> None:
-    """Fail for good at once, until it is mended."""
-    if not world.mended:
-        raise Reject("not yet")
-
-
-def once(error: BaseException) -> Play:
-    """Raise this at the first start, then succeed."""
-
-    def play(world: World, worker: Worker) -> None:
-        if worker.job.attempt == 1:
-            raise error
-
-    return play
-
-
-def plain(job_id: str) -> Any:
-    """A plain job."""
-    return Plain.options(id=job_id)
-
-
-def of_key(job_id: str) -> Any:
-    """A job whose key is the first letter of its id."""
-    return Plain.options(id=job_id, key=job_id[0])
 
 
 def _plain(w: World) -> None:
@@ -86,6 +32,7 @@ def _many(w: World) -> None:
     w.enqueue("d", "b", "b", "d", worker=plain)
     w.runner("r")
     w.work("r")
+    w.enqueue("e", "c", worker=plain)  # when it is gone
     w.turn("r")
 
 
@@ -185,7 +132,7 @@ def _fragile(w: World) -> None:
 
 def _cancelled(w: World) -> None:
     w.enqueue("c", "k1", "k2", "k3", worker=of_key)
-    w.person("boss", lambda app: app.jobs(Place.PENDING).cancel())
+    w.person("boss", lambda app: app.store.cancel("Plain", ["k2"]))
     w.person("boss", lambda app: app.queue(Plain).pause())
     w.runner("r")
     w.work("r")
@@ -203,8 +150,25 @@ def _skipped(w: World) -> None:
     w.work("r")
 
 
-def _stopped(w: World) -> None:
+def _returned(w: World) -> None:
     w.enqueue("c", "k1", "k2", worker=of_key)
+    w.runner("r")
+    w.work("r")
+    w.mended = True
+    w.person("boss", lambda app: app.store.skip("Plain", ["k1"]))
+    w.person("boss", lambda app: app.store.requeue("Plain", ["k1"]))
+    w.work("r")
+
+
+def _fails_last(w: World, worker: Worker) -> None:
+    """Its process is to end after it."""
+    if w.on_stage:
+        w.stop_process("rp1")
+    rejected_until_mended(w, worker)
+
+
+def _stopped(w: World) -> None:
+    w.enqueue("c", "k1", "k2", "k3", worker=of_key)
     w.runner("r")
     w.work("r")
     w.turn("r")
@@ -223,6 +187,13 @@ def _limited(w: World) -> None:
     w.runner("r")
     w.work("r")
     w.turn("r")
+
+
+def _ends_first(w: World, worker: Worker) -> None:
+    """A person wants it gone, but it ends before its runner has seen that."""
+    if w.on_stage:
+        w.person("boss", lambda app: app.store.stop("Plain", ["k2"]))
+    until_mended(w, worker)
 
 
 def _while_other_waits(w: World, worker: Worker) -> None:
@@ -258,16 +229,20 @@ PROGRAMS: Final = {
         Program("retried", _retried, plays={"a": until_mended}, fails=frozenset({"a"})),
         Program("blocked", _blocked, plays={"k1": rejected_until_mended}, lines=(("k1", "k2"),)),
         Program("serial", _serial, (Serial,), {"s1": once(ValueError("no")), "s2": once(Snooze(60))}, (("s1", "s2", "s3"),)),
-        Program("chained", _chained, (Plain, Serial), lines=(("a", "b"),)),
-        Program("unique", _unique, (Kept,)),
+        Program("chained", _chained, (Plain, Serial), lines=(("a", "b"),), follows={"a": "a-next", "b": "b-next"}),
+        Program("unique", _unique, (Kept,), twins=frozenset({"a", "b"})),
         Program("ranked", _ranked),
         Program("fragile", _fragile, (Fragile,), lines=(("k1", "k2"),)),
-        Program("cancelled", _cancelled, lines=(("k1", "k2", "k3"),), gone=frozenset({"k1", "k2", "k3"})),
+        Program("cancelled", _cancelled, lines=(("k1", "k2", "k3"),), gone=frozenset({"k2"})),
         Program(
             "skipped", _skipped, plays={"k1": rejected_until_mended, "l1": rejected_until_mended}, fails=frozenset({"k1", "l1"}),
             gone=frozenset({"l1"}),
         ),
-        Program("stopped", _stopped, plays={"k1": _is_stopped}, lines=(("k1", "k2"),), gone=frozenset({"k1"})),
+        Program(
+            "stopped", _stopped, plays={"k1": _is_stopped, "k2": _ends_first}, lines=(("k1", "k2", "k3"),), gone=frozenset({"k1", "k2"}),
+            stopped=frozenset({"k1", "k2"}),
+        ),
+        Program("returned", _returned, plays={"k1": _fails_last}, lines=(("k1", "k2"),)),
         Program("limited", _limited, (Alone,), {"a": _while_other_waits}, queue=("a", "b")),
         Program("told", _told, (Told,), queue=("a", "b")),
         Program("scheduled", _scheduled, (Yearly,), ticks=1),

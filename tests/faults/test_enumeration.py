@@ -26,7 +26,7 @@ def faults() -> Iterator[Bench]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if ALL else 120)
+@pytest.mark.timeout(0 if ALL else 300)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_fault_at_every_request_leaves_all_as_it_shall_be(faults: Bench, program: str) -> None:
     count, wrong = 0, []

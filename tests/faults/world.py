@@ -30,7 +30,8 @@ class World(Traffic):
 
     `crashes`: how often a job was cut off, by its id; `pardoned`: how often by the end of a process that ended in order, which
     is a crash only if its runner dies, too. `starts`, `order`: the jobs that were begun. `plays`: what they do. All by name.
-    `mended`: a person has set right what made jobs fail. `troubles`: what was found wrong on the way.
+    `stale`: jobs whose outcome was refused. `mended`: a person has set right what made jobs fail. `troubles`: what was found wrong
+    on the way.
     """
 
     def __init__(self, lines: Lines, eye: Channel, clock: Clock, workers: tuple[type[Worker], ...], faults: tuple[Fault, ...]) -> None:
@@ -42,6 +43,7 @@ class World(Traffic):
         self.refused: dict[str, str] = {}
         self.crashes: Counter[str] = Counter()
         self.pardoned: Counter[str] = Counter()
+        self.stale: list[str] = []
         self.starts: Counter[str] = Counter()
         self.order: list[str] = []
         self.plays: dict[str, Callable[[World, Worker], Any]] = {}
@@ -151,6 +153,7 @@ class World(Traffic):
         process = turns.process(child, self.channel(actor))
         self._running[child.slot] = (actor, process, turns, child)
         status = self.act(actor, process.run)
+        self.stale += process.stale
         if status is not None and self.faults:
             self._note(self.pardoned, child.slot)
         self._running.pop(child.slot, None)

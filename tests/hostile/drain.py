@@ -28,7 +28,7 @@ class Process(Work):
     """One job after another, as a worker process does."""
 
     def __init__(self, app: Exqueue, slot: str) -> None:
-        super().__init__(app.store, Post(slot, "r", QUEUE, "{}"), {})
+        super().__init__(app.store, Post(slot, "r", QUEUE, "{}", envelope=app.envelope()), {})
         self._numbers = count(1)
 
     def run(self) -> Iterator[Next | Unregistered]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -12,6 +13,7 @@ from typing import Final
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.model.errors import JobFailed, JobNotFound, ResultUnavailable
 from exqueue.model.lifecycle import Place
 from tests.cli.conftest import Command
 from tests.cli.kit import RAW
@@ -46,6 +48,7 @@ def test_nobody_runs_dies_or_is_lost_by_what_a_stranger_has_written(
         yard.restore(healthy)
         wounds = [inflict(yard, healthy, chance, mark) for _ in range(AT_ONCE)]
         found = shown(exq, chance.sample(LOOKS, 3)) + drained(app, logged) + lost(app, healthy, wounds) + unexplained(app)
+        found += results(app)
         assert (seed, found, mark.exists()) == (seed, [], False)
 
 
@@ -85,3 +88,12 @@ def unexplained(app: Exqueue) -> list[str]:
     ids = [record.id for record in app.reader.all_in(QUEUE, Place.FAILED)]
     last = app.reader.last_errors(QUEUE, ids)
     return [f"{job!r} failed without a reason" for job, error in zip(ids, last, strict=True) if error and not error.reason]
+
+
+def results(app: Exqueue) -> list[str]:
+    """Kept results that were wounded and are given to whoever asks."""
+    found = []
+    for job in ("r17", "r18", "r19"):
+        with contextlib.suppress(ResultUnavailable, JobFailed, JobNotFound):
+            found.append(f"{job} gave {app.job(job).result(timeout=0)!r}")
+    return [line for line in found if line != "r17 gave {'a': 1}"]

@@ -47,7 +47,8 @@ class Yard:
         self._settle([f"f{n}" for n in range(8)], lambda claim: app.store.apply(claim, "s", Fail(OOPS)))
         self._settle([f"t{n}" for n in range(4)], lambda claim: app.store.apply(claim, "s", Retry(3600, OOPS)))
         for kind, result in ((b"\x11", b'{"a": 1}'), (b"\x12", b"pickled"), (b"\x13", b"too large")):
-            end = functools.partial(app.store.complete, slot="s", next_token="", keep_ms=10**9, result=kind + result)
+            sealed = app.envelope().close_result(QUEUE, f"r{kind[0]}", kind + result)
+            end = functools.partial(app.store.complete, slot="s", next_token="", keep_ms=10**9, result=sealed)
             self._settle([f"r{kind[0]}"], end)
         app.enqueue(Note.options(id="o", then=[Next.options(id="after-o").call("o")]), "o")
         app.store.complete(self._claim(), "s", "")  # what follows it waits in the outbox

@@ -75,6 +75,9 @@ def test_a_project_that_says_nothing_of_exqueue_changes_nothing(tmp_path: Path, 
         ({"kill_after": -1}, {}, "kill_after is -1.0; it takes a number from 0"),
         ({"patience": -1}, {}, "patience is -1.0; it takes a number from 0"),
         ({"max_body": 0}, {}, "max_body is 0; it takes a number from 1"),
+        ({"replicas": 0}, {}, "replicas is 0; it takes a number from 1"),
+        ({}, {"EXQUEUE_REPLICAS": "1.5"}, "EXQUEUE_REPLICAS: replicas is '1.5'; it takes a number"),
+        ({}, {"EXQUEUE_DURABILITY": "\x1b"}, "durability is '\\x1b'; it is local or replicated"),
         ({"namespace": "a b"}, {}, "namespace 'a b' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
         ({"namespace": "{q}"}, {}, "namespace '{q}' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
         ({"namespace": ""}, {}, "namespace '' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
@@ -109,6 +112,16 @@ def test_a_project_file_that_makes_no_sense_gives_one_line(tmp_path: Path, toml:
 def test_a_project_file_that_is_not_utf_8_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes(b"\xff")
     assert "pyproject.toml cannot be read" in refused({}, {}, tmp_path)
+
+
+@pytest.mark.parametrize(("durability", "copies"), [("local", 0), ("replicated", 2)])
+def test_replicas_count_where_jobs_shall_be_replicated(durability: str, copies: int) -> None:
+    assert Settings(durability=durability, replicas=2).copies == copies
+
+
+def test_half_a_replica_is_none() -> None:
+    with pytest.raises(ConfigError, match=r"replicas is 1\.5; it takes a whole number"):
+        Settings(replicas=1.5)  # type: ignore[arg-type]
 
 
 def test_settings_cannot_be_changed() -> None:

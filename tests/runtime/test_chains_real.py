@@ -44,7 +44,7 @@ arm({module}{owner}, "{name}")
 
 
 def test_what_follows_a_job_runs_exactly_once_in_its_own_queue_however_often_the_job_itself_runs(rig: Rig) -> None:
-    storm = Storm(rig, "Order", ("Order", "Order"), BOOKS)
+    storm = Storm(rig, "Order", BOOKS)
     rig.client("for n in range(400): app.enqueue(jobs.Order.options(then=[jobs.Mail.options(queue='outgoing').call(n)]), n)")
     storm.begin()
     rig.start("--queue", "out*", target="jobs:Mail")

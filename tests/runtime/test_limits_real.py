@@ -60,7 +60,7 @@ class Say(Worker):
 
 
 def test_no_more_jobs_run_at_once_over_all_runners_than_allowed_whatever_is_killed(rig: Rig) -> None:
-    storm = Storm(rig, "Few", ("Few", "Few"), FEW)
+    storm = Storm(rig, "Few", FEW)
     rig.enqueue_many("Few", 300)
     storm.begin()
     rig.until(lambda: sorted(rig.said) == ["begin 0", "begin 1"])

@@ -11,6 +11,7 @@ from exqueue.app import Exqueue
 from exqueue.model.lifecycle import Place
 from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel
+from exqueue.store.repair import Repair
 from exqueue.store.roles import Role, rights_of, rules
 from tests.store.kit import Bench
 from tests.store.servers import Server
@@ -88,9 +89,24 @@ def _attend(bench: Bench) -> Callable[[], object]:
     return attend
 
 
+def _keep(bench: Bench) -> Callable[[], object]:
+    """Whoever looks after the invariants finds a job without a place, and a queue that is not on the list."""
+    bench.put("a", "lost", "c", chained=True)
+    bench.fail("f")
+    bench.ask("SREM", f"{bench.store.namespace}:queues", "q")
+    bench.ask("LREM", bench.keys["pending"], 0, "lost")
+    bench.ask("RPUSH", bench.keys["pending"], "!")
+
+    def keep() -> None:
+        assert {"registry", "nowhere"} <= {done.finding.invariant for done in Repair(bench.app.store).run()}
+
+    return keep
+
+
 LOOKS: Final[dict[Role, list[Callable[[Bench], Callable[[], object]]]]] = {
     Role.PRODUCER: [lambda bench: lambda: bench.put("first"), _find],
     Role.RUNNER: [lambda bench: lambda: bench.put("first"), _find, _attend],
     Role.OPERATOR: [_look],
     Role.VIEWER: [_look],
+    Role.KEEPER: [_keep],
 }

