@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+SEED ?=
+SEEDS ?= 5000
 SECONDS ?= 300
 CHAOS_ARGS ?=
 
@@ -9,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check mutants fmt clean chaos
+.PHONY: help setup demo test test-fast check mutants simulate fmt clean chaos
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
@@ -50,6 +52,9 @@ check: setup ## Lint, format, types, layers and sizes; changes nothing
 
 mutants: setup ## Take away each guard in turn, and show which test notices; minutes
 	$(BIN)/python -m scripts.mutants
+
+simulate: setup ## Play seeds of the simulation: SEEDS=50000, or one with all its turns: SEED=17
+	$(BIN)/python -m tests.simulation $(if $(SEED),$(SEED) --trace,0-$$(($(SEEDS) - 1)) --jobs $$(nproc))
 
 fmt: setup ## Format, and fix what can be fixed without thinking
 	$(BIN)/ruff check --fix-only .
