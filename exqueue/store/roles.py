@@ -55,7 +55,7 @@ _SENDS: Final = {
     Role.RUNNER: f"{_FIND} {_ENQUEUE} hgetall hkeys hmget hexists hlen llen lindex lrange zcard info time blmove client|id client|unblock",
     Role.OPERATOR: f"{_LIST} type",
     Role.VIEWER: _LIST,
-    Role.KEEPER: f"{_ENQUEUE} get scan pttl smembers hkeys hget hmget hlen llen zcard hscan lrange time",
+    Role.KEEPER: f"{_ENQUEUE} get scan pttl smembers hkeys hget hmget hstrlen hlen llen zcard hscan lrange time",
 }
 _ENQUEUING: Final = ("enqueue",)
 _STEPS: Final = {
