@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check mutants simulate fmt clean chaos
+.PHONY: help setup demo test test-fast check mutants simulate fmt clean chaos soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
@@ -42,11 +42,14 @@ test-fast: setup ## Run the tests that need no real processes
 chaos: setup ## Kill, freeze and cut off everything for SECONDS while jobs run; is anything lost or out of order?
 	$(BIN)/python scripts/chaos.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
+soak: setup ## Run a mixed load for SECONDS, with kills; does any memory grow, is any key left?
+	$(BIN)/python scripts/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 check: setup ## Lint, format, types, layers and sizes; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos
+	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos scripts/soak.py tests/soak
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/size.py
 
