@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.model.redact import DEFAULT
 from tests.cli.conftest import Command
 from tests.cli.kit import Hands
 
@@ -91,6 +92,8 @@ def test_config_shows_each_value_and_where_it_came_from(bare: Command, tmp_path:
         "kill_after 10.0 default",
         "patience 5.0 default",
         "max_body 16777216 default",
+        "signing_keys none default",
+        f"redact {DEFAULT} default",
     ]
 
 
@@ -105,6 +108,8 @@ def test_config_as_json(bare: Command, tmp_path: Path, monkeypatch: pytest.Monke
         "kill_after": {"value": 10.0, "source": "default"},
         "patience": {"value": 5.0, "source": "default"},
         "max_body": {"value": 1000, "source": "EXQUEUE_MAX_BODY"},
+        "signing_keys": {"value": "none", "source": "default"},
+        "redact": {"value": DEFAULT, "source": "default"},
     }
 
 
@@ -132,5 +137,5 @@ def test_a_wrong_setting_is_named_on_one_line(bare: Command, monkeypatch: pytest
 def test_an_unknown_setting_in_pyproject_is_named(bare: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.exqueue]\nleese = 60\n")
     monkeypatch.chdir(tmp_path)
-    known = "url, namespace, lease, grace, kill_after, patience, max_body"
+    known = "url, namespace, lease, grace, kill_after, patience, max_body, signing_keys, redact"
     assert bare("status").refusal == (2, "", f"exqueue: pyproject.toml [tool.exqueue]: unknown setting 'leese'; known are {known}")

@@ -9,7 +9,9 @@ import pytest
 
 from exqueue.model.errors import ConfigError
 from exqueue.model.settings import Settings, Sourced, load
+from exqueue.model.signing import Keys
 
+KEY = "the only key of this test"
 DEFAULTS = dict.fromkeys(Settings.__slots__, "default")
 
 
@@ -40,9 +42,9 @@ def test_each_source_goes_before_the_next(tmp_path: Path) -> None:
 def test_every_setting_can_come_from_the_environment(tmp_path: Path) -> None:
     environment = {
         "EXQUEUE_URL": "redis://h", "EXQUEUE_NAMESPACE": "n", "EXQUEUE_LEASE": "1.5", "EXQUEUE_GRACE": "0", "EXQUEUE_KILL_AFTER": "3",
-        "EXQUEUE_PATIENCE": "2", "EXQUEUE_MAX_BODY": "10",
+        "EXQUEUE_PATIENCE": "2", "EXQUEUE_MAX_BODY": "10", "EXQUEUE_SIGNING_KEYS": KEY, "EXQUEUE_REDACT": "pin",
     }  # fmt: skip
-    assert load({}, environment, tmp_path).settings == Settings("redis://h", "n", 1.5, 0.0, 3.0, 2.0, 10)
+    assert load({}, environment, tmp_path).settings == Settings("redis://h", "n", 1.5, 0.0, 3.0, 2.0, 10, Keys.parse(KEY), "pin")
 
 
 def test_a_variable_that_is_empty_is_not_set(tmp_path: Path) -> None:
@@ -66,6 +68,7 @@ def test_a_project_that_says_nothing_of_exqueue_changes_nothing(tmp_path: Path, 
         ({"grace": -1}, {}, "grace is -1.0; it takes a number from 0"),
         ({"kill_after": -1}, {}, "kill_after is -1.0; it takes a number from 0"),
         ({"patience": -1}, {}, "patience is -1.0; it takes a number from 0"),
+        ({}, {"EXQUEUE_REDACT": "a b"}, "redact is 'a b'; it takes names of arguments, with * and ?, separated by commas"),
         ({"max_body": 0}, {}, "max_body is 0; it takes a number from 1"),
         ({"namespace": "a b"}, {}, "namespace 'a b' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
         ({"namespace": "{q}"}, {}, "namespace '{q}' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
