@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+SEED ?=
+SEEDS ?= 5000
 SECONDS ?= 300
 CHAOS_ARGS ?=
 
@@ -9,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos check fmt clean
+.PHONY: help setup demo test test-fast check mutants simulate fmt clean chaos soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
@@ -40,13 +42,22 @@ test-fast: setup ## Run the tests that need no real processes
 chaos: setup ## Kill, freeze and cut off everything for SECONDS while jobs run; is anything lost or out of order?
 	$(BIN)/python scripts/chaos.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
+soak: setup ## Run a mixed load for SECONDS, with kills; does any memory grow, is any key left?
+	$(BIN)/python scripts/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
 check: setup ## Lint, format, types, layers and sizes; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/chaos.py tests/chaos
+	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos scripts/soak.py tests/soak
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/size.py
+
+mutants: setup ## Take away each guard in turn, and show which test notices; minutes
+	$(BIN)/python -m scripts.mutants
+
+simulate: setup ## Play seeds of the simulation: SEEDS=50000, or one with all its turns: SEED=17
+	$(BIN)/python -m tests.simulation $(if $(SEED),$(SEED) --trace,0-$$(($(SEEDS) - 1)) --jobs $$(nproc))
 
 fmt: setup ## Format, and fix what can be fixed without thinking
 	$(BIN)/ruff check --fix-only .

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from exqueue.model.policy import constant as constant
     from exqueue.model.policy import exponential as exponential
     from exqueue.model.schedule import cron as cron
+    from exqueue.model.secret import secret as secret
     from exqueue.model.steer import JobCancelled as JobCancelled
     from exqueue.model.steer import JobTimeout as JobTimeout
     from exqueue.model.steer import Reject as Reject
@@ -40,6 +41,7 @@ _WHERE: Final = {
     "constant": "model.policy",
     "exponential": "model.policy",
     "cron": "model.schedule",
+    "secret": "model.secret",
     "JobCancelled": "model.steer",
     "JobTimeout": "model.steer",
     "Reject": "model.steer",
@@ -67,6 +69,7 @@ __all__ = [
     "enqueue_many",
     "exponential",
     "failed",
+    "secret",
 ]
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, ParamSpec, overload
 
 from exqueue.client.enqueue import Enqueuer
 from exqueue.client.events import Events
 from exqueue.client.jobs import Job, Jobs, Queue
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ConfigError, JobNotFound
 from exqueue.model.lifecycle import Place
 from exqueue.model.names import check_name
 from exqueue.model.options import Call, Configured, Performs
-from exqueue.model.settings import Settings, Sourced, load
+from exqueue.model.redact import Redact
+from exqueue.model.settings import Settings, Sourced, keys_of, load
 from exqueue.model.worker import check_worker, is_importable, path_of, queue_of
 from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import safe_url
@@ -38,9 +41,22 @@ class Exqueue:
         self.sourced = Sourced(settings, {}) if settings else load({"url": url, "namespace": namespace}, os.environ, Path())
         self.settings = self.sourced.settings
         self.channel = channel or open_channel(self.settings.url, patience=self.settings.patience)
-        self.store = Store(self.channel, self.settings.namespace)
-        self.reader = Reader(self.channel, self.settings.namespace)
-        self._enqueuer = Enqueuer(self.store, self.reader, self.settings)
+        self.store = Store(self.channel, self.settings.namespace, self.settings.copies)
+        self._envelope: Envelope | None = None
+        self._owns_keys = channel is None
+        self.reader = Reader(self.channel, self.settings.namespace, self.envelope)
+        self._enqueuer = Enqueuer(self.store, self.reader, self.envelope, Redact.parse(self.settings.redact))
+
+    def envelope(self) -> Envelope:
+        """What signs and packs the bodies of this app's jobs. The first time, it may make the key of an embedded server's directory.
+
+        Raises:
+            ConfigError: its keys cannot be read, or others can read them.
+        """
+        if self._envelope is None:
+            keys = keys_of(self.settings) if self._owns_keys else self.settings.signing_keys
+            self._envelope = Envelope(self.settings.namespace, keys, self.settings.max_body)
+        return self._envelope
 
     @overload
     def enqueue(self, worker: Configured[P], *args: P.args, **kwargs: P.kwargs) -> Job: ...
@@ -52,6 +68,7 @@ class Exqueue:
         Raises:
             BadArguments, EncodeError: nothing was written.
             StoreUnavailable, StoreRefused: see the message.
+            EnqueueUnknown: with `durability = "replicated"`, it was written, but too few replicas have confirmed it.
         """
         return self._enqueuer.enqueue(worker, Call(args, kwargs))
 
@@ -115,13 +132,17 @@ class Exqueue:
             return Job(self.store, self.reader, name, found_id)
         raise JobNotFound(job_id)
 
-    def run(self, workers: Sequence[type[Any]], *, processes: Mapping[str, int] | None = None, burst: bool = False) -> None:
+    def run(
+        self, workers: Sequence[type[Any]], *, processes: Mapping[str, int] | None = None, burst: bool = False,
+        accept_data_loss: bool | None = None,
+    ) -> None:  # fmt: skip
         """Run the jobs of these workers, as `exqueue run` does: blocks until SIGTERM or Ctrl-C, or with `burst` until all is done.
 
         Only in the main thread, since signals come there. `processes`: class name -> worker processes, instead of its own.
+        `accept_data_loss`: instead of the setting.
 
         Raises:
-            ConfigError: a worker cannot be found by its name, or is none.
+            ConfigError: a worker cannot be found by its name, or is none; the server evicts keys.
         """
         from exqueue.runtime.runner import Runner, RunOptions
 
@@ -129,7 +150,8 @@ class Exqueue:
             if not is_importable(worker):
                 raise ConfigError(f"{worker.__name__} cannot be run from here: define it in a module that can be imported")
         targets = tuple(path_of(worker) for worker in workers)
-        Runner(self.settings, RunOptions(targets, dict(processes or {}), burst)).run()
+        settings = self.settings if accept_data_loss is None else replace(self.settings, accept_data_loss=accept_data_loss)
+        Runner(settings, RunOptions(targets, dict(processes or {}), burst)).run()
 
     def close(self) -> None:
         """Close idle connections; the last process that leaves an embedded server stops it."""

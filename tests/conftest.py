@@ -16,10 +16,11 @@ import pytest
 
 from exqueue.app import Exqueue
 from exqueue.model.settings import Settings
-from exqueue.store.channel import Channel, readable
+from exqueue.store.channel import Channel, open_channel, readable
 from exqueue.store.connection import Connection, connector
 from exqueue.store.embedded import EmbeddedServer
 from exqueue.store.invariants import broken
+from tests.store.constellation import ClusterNodes, Guarded, clustered, guarded
 
 SERVERS = ["fake", "embedded", "redis"]
 
@@ -53,6 +54,41 @@ def redis_url() -> Iterator[str]:
         process.wait()
 
 
+@pytest.fixture(scope="session")
+def the_cluster() -> Iterator[ClusterNodes]:
+    """One cluster for the session: three masters and their replicas."""
+    with clustered(replicas=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster_url(the_cluster: ClusterNodes) -> str:
+    """Where it is."""
+    return the_cluster.url
+
+
+@pytest.fixture(scope="session")
+def the_sentinels() -> Iterator[Guarded]:
+    """One master with two replicas and three sentinels for the session."""
+    with guarded() as found:
+        yield found
+
+
+@pytest.fixture
+def cluster(the_cluster: ClusterNodes) -> Iterator[ClusterNodes]:
+    """The cluster, whole; for tests that break it."""
+    the_cluster.settle()
+    yield the_cluster
+    the_cluster.settle()
+
+
+@pytest.fixture
+def sentinels(the_sentinels: Guarded) -> Guarded:
+    """Master, replicas and sentinels, all of one mind; for tests that break them."""
+    the_sentinels.settle()
+    return the_sentinels
+
+
 def fake_channel() -> Channel:
     """A channel to a fakeredis server of its own."""
     pool = fakeredis.FakeRedis(server=fakeredis.FakeServer()).connection_pool
@@ -67,11 +103,15 @@ def channel(request: pytest.FixtureRequest) -> Channel:
     name = getattr(request, "param", "fake")
     if name == "fake":
         return fake_channel()
-    connect = connector(request.getfixturevalue(f"{name}_url"), 5)
+    url = request.getfixturevalue(f"{name}_url")
+    if name == "cluster":
+        return open_channel(url, patience=5)
+    connect = connector(url, 5)
     return Channel(connect, where=name, patience=5, leave=connect.leave)
 
 
 on_servers = pytest.mark.parametrize("channel", SERVERS, indirect=True)
+on_servers_and_cluster = pytest.mark.parametrize("channel", [*SERVERS, "cluster"], indirect=True)
 
 
 @pytest.fixture
@@ -79,5 +119,5 @@ def app(channel: Channel) -> Iterator[Exqueue]:
     """An app in a namespace of its own; the invariants are checked when the test is over."""
     app = Exqueue(settings=Settings(namespace=f"t{uuid.uuid4().hex[:12]}"), channel=channel)
     yield app
-    assert broken(channel, app.settings.namespace) == []
+    assert broken(channel, app.settings.namespace, scan=True) == []
     app.close()

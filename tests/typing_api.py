@@ -9,7 +9,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from exqueue import Exqueue, Job, Reject, Retry, Snooze, Worker, aenqueue, call, constant, cron, enqueue, enqueue_many, exponential, failed
+from exqueue import (
+    Exqueue,
+    Job,
+    Reject,
+    Retry,
+    Snooze,
+    Worker,
+    aenqueue,
+    call,
+    constant,
+    cron,
+    enqueue,
+    enqueue_many,
+    exponential,
+    failed,
+    secret,
+)
 from exqueue.client.jobs import Jobs, Queue
 from exqueue.model.job import Counts, ErrorInfo
 from exqueue.model.lifecycle import Place
@@ -153,3 +169,6 @@ def what_comes_back() -> None:
     assert_type(app.queue(SyncInvoices).counts(), Counts)
     job.stat()  # type: ignore[attr-defined]
     app.failed().filter(errors="no")  # type: ignore[call-arg]
+
+    assert_type(enqueue(Fetch, secret("https://h/?key=x"), retries=secret(1)), Job)
+    enqueue(Fetch, secret(1))  # type: ignore[call-overload]

@@ -23,7 +23,6 @@ from exqueue.cli import render
 from exqueue.cli.demo_workers import CountWords, ImportLedger, SendInvoice
 from exqueue.model.errors import ExqueueError
 from exqueue.model.options import call
-from exqueue.model.settings import Settings
 from exqueue.runtime.host import is_alive
 
 LONGEST: Final = 25.0
@@ -34,7 +33,7 @@ def demo() -> None:
     """Run jobs of three workers; some fail, one is killed; watch what becomes of them. Needs no set-up, leaves nothing."""
     out = render.console()
     with tempfile.TemporaryDirectory(prefix="exqueue-demo-") as directory:
-        app = Exqueue(settings=Settings(url=f"embedded:{directory}/data", namespace="demo"))
+        app = Exqueue(f"embedded:{directory}/data", namespace="demo")  # with all else that is set, signing keys above all, as the runner
         try:
             _enqueue(app, out)
             with _runner(app, Path(directory)) as process:

@@ -37,7 +37,7 @@ def _print(event: Event, *, json: bool) -> None:
         if json:
             print(json_.dumps({**asdict(event), "at": render.iso(event.at)}), flush=True)
         else:
-            words = (render.moment(event.at), f"{event.name:<10}", one_line(event.queue), one_line(event.job), one_line(event.more))
-            print(" ".join(words).rstrip(), flush=True)
+            name, *words = (one_line(word) for word in (event.name, event.queue, event.job, event.more))
+            print(" ".join((render.moment(event.at), f"{name:<10}", *words)).rstrip(), flush=True)
     except BrokenPipeError:
         render.reader_gone()

@@ -11,7 +11,7 @@ from exqueue.cli.act import Yes, by_queue, confirm, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
 from exqueue.model.codec import result_in_words
-from exqueue.model.errors import NotPossible
+from exqueue.model.errors import NotPossible, ResultUnavailable
 from exqueue.model.lifecycle import Place
 
 cli: Final = typer.Typer(no_args_is_help=True)
@@ -43,8 +43,11 @@ def show(context: typer.Context, job_id: str, json: select.Json = False) -> None
     record = app.job(job_id).record()
     slot = next((slot for slot in app.reader.slots(record.queue) if slot.slot == record.run.slot), None)
     more = {"process": f"{slot.hostname}:{slot.pid}" if slot else ""}
-    if raw := app.reader.result(record.queue, record.id):
-        more["result"] = result_in_words(raw)
+    try:
+        if raw := app.reader.result(record.queue, record.id):
+            more["result"] = result_in_words(raw)
+    except ResultUnavailable as error:
+        more["result"] = str(error)
     if json:
         render.print_json({**render.job_dict(record), **more})
     else:

@@ -10,7 +10,25 @@ from typing import Annotated, Final
 
 import typer
 
-from exqueue.cli import blocked, demo, enqueue, events, failed, jobs, queues, run, schedule, shell, status, top
+from exqueue.cli import (
+    acl,
+    blocked,
+    demo,
+    doctor,
+    enqueue,
+    events,
+    failed,
+    fsck,
+    health,
+    jobs,
+    keys,
+    queues,
+    run,
+    schedule,
+    shell,
+    status,
+    top,
+)  # fmt: skip
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError, EnqueueError, ExqueueError, StoreError
 from exqueue.model.text import printable
@@ -24,13 +42,18 @@ cli.command("enqueue")(enqueue.enqueue)
 cli.command("status")(status.status)
 cli.command("top")(top.top)
 cli.command("events")(events.events)
+cli.command("fsck")(fsck.fsck)
 cli.command("config")(status.config)
+cli.command("doctor")(doctor.doctor)
+cli.command("health")(health.health)
+cli.command("acl")(acl.acl)
 cli.command("shell")(shell.shell)
 cli.command("demo")(demo.demo)
 cli.add_typer(failed.cli, name="failed", help="Look after jobs that failed for good.")
 cli.add_typer(blocked.cli, name="blocked", help="Look after keys that a failed job blocks.")
 cli.add_typer(queues.cli, name="queues", help="Pause and resume queues.")
 cli.add_typer(jobs.cli, name="jobs", help="Look at jobs, cancel those that have not begun.")
+cli.add_typer(keys.cli, name="keys", help="See which keys jobs are signed with, and replace them.")
 cli.add_typer(schedule.cli, name="schedule", help="See when workers with a schedule run next.")
 
 

@@ -30,6 +30,9 @@ def run(
     grace: Annotated[float | None, typer.Option(min=0, help="Seconds that running jobs get when stopping.", show_default=False)] = None,
     lease: Annotated[float | None, typer.Option(min=0.5, help="Seconds until a silent host is given up.", show_default=False)] = None,
     queues: Queues = None,
+    accept_data_loss: Annotated[
+        bool, typer.Option("--accept-data-loss", help="Run on a server that evicts keys or has no append-only file.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks and more of the log.")] = False,
 ) -> None:
     """Run the jobs of these workers until SIGTERM or Ctrl-C; a second one does not wait for running jobs."""
@@ -37,7 +40,10 @@ def run(
     app = obj.app()
     app.queues()  # an embedded server may take its time to load; a wrong URL is told now
     settings = app.settings
-    settings = replace(settings, grace=settings.grace if grace is None else grace, lease=settings.lease if lease is None else lease)
+    settings = replace(
+        settings, grace=settings.grace if grace is None else grace, lease=settings.lease if lease is None else lease,
+        accept_data_loss=accept_data_loss or settings.accept_data_loss,
+    )  # fmt: skip
     logs.configure(verbose or obj.verbose)
     verbose = verbose or obj.verbose
     Runner(settings, RunOptions(tuple(targets), parse_processes(processes or []), burst, verbose, tuple(queues or []))).run()

@@ -11,6 +11,7 @@ from rich.text import Text
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.job import Counts
+from exqueue.model.settings import keys_of
 from exqueue.model.text import one_line
 from exqueue.runtime.host import host_id, is_alive
 from exqueue.store.connection import safe_url
@@ -68,11 +69,15 @@ def config(context: typer.Context, json: select.Json = False) -> None:
     """Show every setting and where it comes from."""
     obj: Context = context.obj
     sourced = obj.app().sourced
-    values = {**asdict(sourced.settings), "url": safe_url(sourced.settings.url)}
+    settings, sources = sourced.settings, sourced.sources
+    keys = keys_of(settings, make=False)
+    if keys and not settings.signing_keys:
+        sources = {**sources, "signing_keys": "embedded server"}
+    values = {**asdict(settings), "url": safe_url(settings.url), "signing_keys": repr(keys)}  # how many, and their ids; no more
     if json:
-        render.print_json({name: {"value": value, "source": sourced.sources[name]} for name, value in values.items()})
+        render.print_json({name: {"value": value, "source": sources[name]} for name, value in values.items()})
         return
     made = render.table("setting", "value", "source")
     for name, value in values.items():
-        made.add_row(name, render.cell(value), sourced.sources[name])
+        made.add_row(name, render.cell(value), sources[name])
     render.console().print(made)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from exqueue.client.jobs import Job
 from exqueue.model import codec
 from exqueue.model.chain import Link, NewJob, encode_chain
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ConfigError
 from exqueue.model.ids import new_id
 from exqueue.model.names import check_name
 from exqueue.model.options import Call, Configured, Follower, due_of, keep_of, seconds_option, terms_of
-from exqueue.model.settings import Settings
+from exqueue.model.redact import Redact
 from exqueue.model.text import one_line
 from exqueue.model.worker import check_arguments, check_worker, queue_of
 from exqueue.store.reads import Reader
@@ -22,12 +23,13 @@ from exqueue.store.steps import Store
 
 
 class Enqueuer:
-    """Writes jobs to one namespace."""
+    """Writes jobs to one namespace. `envelope`: what to sign and pack bodies with, asked for when there is one."""
 
-    def __init__(self, store: Store, reader: Reader, settings: Settings) -> None:
+    def __init__(self, store: Store, reader: Reader, envelope: Callable[[], Envelope], redact: Redact) -> None:
         self._store = store
         self._reader = reader
-        self._max_body = settings.max_body
+        self._envelope = envelope
+        self._redact = redact
 
     def enqueue(self, target: type[Any] | Configured[Any], call: Call) -> Job:
         """Accept one job. When this returns, it is in Redis. Errors: see `enqueue_many`."""
@@ -40,7 +42,8 @@ class Enqueuer:
             ConfigError: an option has a value of the wrong kind; nothing was written, as with the next two.
             BadArguments: `perform` cannot be called so.
             EncodeError: something cannot be pickled or is too large.
-            StoreUnavailable: Redis could not be reached; if `uncertain`, enqueueing again with the same `id` is safe.
+            StoreUnavailable, StoreRefused: if `uncertain`, jobs may be stored; enqueueing again with the same `id` is safe.
+            EnqueueUnknown: they were written, but too few replicas have confirmed it; the same holds.
         """
         options = target if isinstance(target, Configured) else Configured(target)
         calls = list(calls)
@@ -58,7 +61,7 @@ class Enqueuer:
 
     def _make(self, options: Configured[Any], calls: list[Call]) -> list[NewJob]:
         worker, now = check_worker(options.worker), time.time_ns() // 1_000_000
-        terms = terms_of(options).encode()
+        queue, terms, envelope = _queue_of(options), terms_of(options), self._envelope()
         timeout, keep = seconds_option("timeout", options.timeout), keep_of(options)
         for call in calls:
             if not isinstance(call, Call):
@@ -66,10 +69,11 @@ class Enqueuer:
             check_arguments(worker, call.args, call.kwargs)
         jobs = []
         for call in calls:
-            header, body = codec.encode(worker, call, now, self._max_body)
+            header, body = codec.encode(worker, call, now, envelope.max_body, self._redact)
+            header = replace(header, timeout=timeout, keep=keep)
             job_id = new_id() if options.id is None else check_name("job id", options.id)
             chain = encode_chain([self._follow(follower) for follower in options.then])
-            jobs.append(NewJob(job_id, replace(header, timeout=timeout, keep=keep), body, terms, chain))
+            jobs.append(NewJob(job_id, header, envelope.close(queue, job_id, terms, header, body), terms.encode(), chain))
         return jobs
 
     def _follow(self, follower: Follower) -> Link:

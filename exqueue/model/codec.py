@@ -1,8 +1,9 @@
-"""The border between a job's arguments and bytes. The only module that unpickles; only a worker process calls `decode`."""
+"""The border between a job's arguments and bytes. The only module that unpickles; only a worker process calls `load`."""
 
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import pickle
 import sys
@@ -10,11 +11,14 @@ from typing import Any, Final
 
 import cloudpickle
 
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import CannotLoad, EncodeError, ResultUnavailable
-from exqueue.model.job import Header
+from exqueue.model.job import Claim, Header
 from exqueue.model.options import Call
+from exqueue.model.redact import NOTHING, Redact
+from exqueue.model.secret import MENTION, bare
 from exqueue.model.text import message_of, one_line, summary
-from exqueue.model.worker import Worker, is_importable, path_of
+from exqueue.model.worker import Worker, is_importable, path_of, positional_names
 
 REFERENCE: Final = b"\x01"  # (args, kwargs); the worker is found by its name in the header
 VALUE: Final = b"\x02"  # (worker, args, kwargs); the worker travels along
@@ -25,8 +29,8 @@ _NOT_KEPT: Final = b"\x13"  # and why
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def encode(worker: type[Any], call: Call, now_ms: int, max_body: int) -> tuple[Header, bytes]:
-    """Header and body of a job. `max_body`: bytes.
+def encode(worker: type[Any], call: Call, now_ms: int, max_body: int, redact: Redact = NOTHING) -> tuple[Header, bytes]:
+    """Header and body of a job. `max_body`: bytes. `redact`: which arguments the header does not show.
 
     Raises:
         EncodeError: something cannot be pickled, or the pickle is larger than `max_body`.
@@ -49,7 +53,12 @@ def encode(worker: type[Any], call: Call, now_ms: int, max_body: int) -> tuple[H
     header = Header(
         worker=path_of(worker),
         at=now_ms,
-        args=summary(call.args, call.kwargs),
+        args=summary(
+            call.args,
+            call.kwargs,
+            names=positional_names(worker),  # type: ignore[arg-type]
+            redact=redact,
+        ),
         by="value" if by_value or _MADE_BY_VALUE in body else "reference",
         python=PYTHON,
         cloudpickle=cloudpickle.__version__,
@@ -64,23 +73,31 @@ def encode_by_name(worker: str, now_ms: int) -> tuple[Header, bytes]:
     return Header(worker, now_ms, summary((), {}), "reference", PYTHON, cloudpickle.__version__, len(body)), body
 
 
-def decode(header: Header, body: bytes, known: dict[str, type[Worker]]) -> tuple[type[Worker], Call]:
-    """Unpickle a job: runs code of whoever wrote it. `known`: worker types that are loaded already, by name.
+def load(claim: Claim, known: dict[str, type[Worker]], envelope: Envelope, heard: list[object]) -> tuple[type[Worker], Call]:
+    """What a worker process was handed, as a call. Of a body that cannot be trusted nothing is unpickled, and nothing imported.
+
+    `heard`: what its `secret(...)` arguments are is added here. Errors: see `decode`; also `Untrusted`.
+    """
+    _check_whole(claim.header, claim.body)
+    body = envelope.open(claim.queue, claim.id, claim.terms, claim.header, claim.body)
+    return decode(claim.header, body, known, heard)
+
+
+def decode(header: Header, body: bytes, known: dict[str, type[Worker]], heard: list[object] | None = None) -> tuple[type[Worker], Call]:
+    """Unpickle a job: runs code of whoever wrote it. `known`: worker types that are loaded already, by name. `heard`: see `load`.
 
     Raises:
         CannotLoad: with a reason and what to do; the job itself is intact.
     """
-    if header.problem:
-        raise CannotLoad("no_body", f"the job cannot be run: {header.problem}; delete it, or enqueue it again")
+    _check_whole(header, body)
     if body[:1] not in (REFERENCE, VALUE):
-        what = "has no body" if not body else "has a body in an unknown format"
-        raise CannotLoad("no_body", f"the job {what}; delete it, or enqueue it again")
+        raise CannotLoad("no_body", "the job has a body in an unknown format; delete it, or enqueue it again")
     if (body[:1] == VALUE or header.by == "value") and header.python != PYTHON:
         raise CannotLoad(
             "incompatible", f"its code was pickled by Python {header.python}, this is {PYTHON}; run it there, or enqueue it again"
         )
     worker = find_worker(header.worker, known) if body[:1] == REFERENCE else None
-    content = _unpickle(header, body)
+    content = _unpickle(header, body, [] if heard is None else heard)
     if worker is None:
         worker, content = content[0], content[1:]
         if not (isinstance(worker, type) and issubclass(worker, Worker)):
@@ -88,10 +105,34 @@ def decode(header: Header, body: bytes, known: dict[str, type[Worker]]) -> tuple
     return worker, Call(*content)
 
 
-def _unpickle(header: Header, body: bytes) -> tuple[Any, ...]:
+def _check_whole(header: Header, body: bytes) -> None:
+    if header.problem:
+        raise CannotLoad("no_body", f"the job cannot be run: {header.problem}; delete it, or enqueue it again")
+    if not body:
+        raise CannotLoad("no_body", "the job has no body; delete it, or enqueue it again")
+
+
+class _Listening(pickle.Unpickler):
+    """Takes note of secrets as they are made."""
+
+    def __init__(self, pickled: memoryview, heard: list[object]) -> None:
+        super().__init__(io.BytesIO(pickled))
+        self._heard = heard
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class or function of that name; ours in the place of `bare`."""
+        return self._bare if (module, name) == (bare.__module__, bare.__name__) else super().find_class(module, name)
+
+    def _bare(self, value: object) -> object:
+        self._heard.append(value)
+        return value
+
+
+def _unpickle(header: Header, body: bytes, heard: list[object]) -> tuple[Any, ...]:
     parts = 2 if body[:1] == REFERENCE else 3
+    pickled = memoryview(body)[1:]
     try:
-        content = pickle.loads(memoryview(body)[1:])  # noqa: S301 (the one place)
+        content = _Listening(pickled, heard).load() if MENTION in body else pickle.loads(pickled)  # noqa: S301 (the one place)
     except (Exception, SystemExit) as error:
         raise CannotLoad(
             "bad_body", f"its arguments cannot be unpickled: {type(error).__name__}: {one_line(message_of(error))}; "

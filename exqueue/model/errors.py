@@ -2,6 +2,7 @@
 
 ExqueueError
 ├── ConfigError              a setting, a URL or a target cannot be used
+│   ├── SchemaTooNew         the data was written by a newer exqueue; nothing was touched
 │   └── TargetError          a worker named on the command line cannot be imported
 ├── EnqueueError             nothing was written
 │   ├── BadArguments         perform() cannot be called with these
@@ -12,12 +13,14 @@ ExqueueError
 │   ├── NotPossible          the job is in a place where this cannot be done
 │   ├── ExternalFailed       the process that perform returned has failed, or cannot be waited for
 │   ├── CannotLoad           a worker process cannot turn the stored job into a call
+│   │   └── Untrusted        its body is not signed as it should be, or too large to be unpacked
 │   ├── ChainUnreadable      what was to follow a job cannot be read
 │   ├── ResultUnavailable    the job keeps no result, or has not succeeded in time
 │   └── JobFailed            the job that a result is waited for has failed for good, or was removed
 └── StoreError               Redis answered, but with an error
     ├── StoreUnavailable     Redis could not be reached in time
     ├── StoreRefused         Redis refuses writes (full, read-only, no rights)
+    ├── EnqueueUnknown       jobs were written, but too few replicas have confirmed them: nobody can say whether they last
     └── StoreCorrupt         a key holds something exqueue did not put there
 
 Messages are one line: what is wrong, and what to do about it. What was wrong is also in attributes, so that nobody
@@ -45,6 +48,20 @@ class TargetError(ConfigError):
 
     def __reduce__(self) -> tuple[type[TargetError], tuple[str, str]]:
         return type(self), (self.target, self.reason)
+
+
+class SchemaTooNew(ConfigError):
+    """The data of this namespace was written by a newer exqueue; nothing was touched. `found`, `known`: numbers of schemas."""
+
+    def __init__(self, namespace: str, found: int, known: int) -> None:
+        what = f"the data of namespace {namespace!r} was written by a newer exqueue"
+        super().__init__(f"{what} (schema {found}, this one knows {known}); upgrade exqueue here")
+        self.namespace = namespace
+        self.found = found
+        self.known = known
+
+    def __reduce__(self) -> tuple[type[SchemaTooNew], tuple[str, int, int]]:
+        return type(self), (self.namespace, self.found, self.known)
 
 
 class EnqueueError(ExqueueError):
@@ -105,11 +122,25 @@ class ExternalFailed(JobError):
 
 
 class CannotLoad(JobError):
-    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body` or `incompatible`."""
+    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body`, `incompatible` or `untrusted`."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class Untrusted(CannotLoad):
+    """A stored body that must not be unpickled here.
+
+    `why`: `unsigned`, `no keys`, `unknown key`, `altered`, `too large` or `bad envelope`.
+    """
+
+    def __init__(self, why: str, message: str) -> None:
+        super().__init__("untrusted", message)
+        self.why = why
+
+    def __reduce__(self) -> tuple[type[Untrusted], tuple[str, str]]:
+        return type(self), (self.why, str(self))
 
 
 class ChainUnreadable(JobError):
@@ -138,19 +169,46 @@ class JobFailed(JobError):
 
 
 class StoreError(ExqueueError):
-    """Redis answered with an error that exqueue has no better name for."""
+    """Redis answered with an error that exqueue has no better name for.
+
+    `uncertain`, here and below: whether the request may have been carried out all the same, at an earlier try or in part.
+    `ids`: of the jobs that were to be enqueued. Enqueueing them again with these ids is safe.
+    """
+
+    def __init__(self, message: str, *, uncertain: bool = False, ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.uncertain = uncertain
+        self.ids = ids
 
 
 class StoreUnavailable(StoreError):
-    """Redis could not be reached in time. `uncertain`: whether the request may have been carried out all the same."""
-
-    def __init__(self, message: str, *, uncertain: bool = False) -> None:
-        super().__init__(message)
-        self.uncertain = uncertain
+    """Redis could not be reached in time."""
 
 
 class StoreRefused(StoreError):
-    """Redis refuses writes: out of memory, read-only, failing disk, or missing rights."""
+    """Redis refuses: out of memory, read-only, failing disk, or missing rights. `code`: as Redis calls it, such as `OOM`, `NOPERM`."""
+
+    def __init__(self, message: str, *, uncertain: bool = False, ids: tuple[str, ...] = (), code: str = "") -> None:
+        super().__init__(message, uncertain=uncertain, ids=ids)
+        self.code = code
+
+
+class EnqueueUnknown(StoreError):
+    """Jobs were written, but fewer replicas than are wanted have confirmed it in time: a failover may lose them, or not.
+
+    Enqueueing them again with the same ids is safe, and waits for the replicas again. `ids`: of the jobs that are not
+    confirmed, in the order of the calls; those behind the first hundred may not have been written yet.
+    """
+
+    def __init__(self, ids: tuple[str, ...], confirmed: int, wanted: int) -> None:
+        which = f"job {ids[0]} is" if len(ids) == 1 else f"{len(ids)} jobs, from {ids[0]} on, are"
+        said = f"{which} written, but {confirmed} of {wanted} replicas have confirmed it in time; enqueue again with the same id"
+        super().__init__(said, uncertain=True, ids=ids)
+        self.confirmed = confirmed
+        self.wanted = wanted
+
+    def __reduce__(self) -> tuple[type[EnqueueUnknown], tuple[tuple[str, ...], int, int]]:
+        return type(self), (self.ids, self.confirmed, self.wanted)
 
 
 class StoreCorrupt(StoreError):

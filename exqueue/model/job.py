@@ -185,7 +185,7 @@ class ErrorInfo:
         if not isinstance(data, dict):
             return ErrorInfo("unreadable", "", "this entry of the error history cannot be read")
         return ErrorInfo(
-            _text(data, "reason"), _text(data, "type"), _text(data, "message"), _text(data, "traceback"),
+            _text(data, "reason") or "unreadable", _text(data, "type"), _text(data, "message"), _text(data, "traceback"),
             _number(data, "attempt"), _number(data, "when"), _text(data, "where"),
         )  # fmt: skip
 

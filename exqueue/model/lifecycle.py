@@ -42,6 +42,9 @@ TABLE: Final[dict[str, frozenset[Move]]] = {
     "delete": frozenset({(_F, _N), (_K, _N), (_W, _P)}),
     "cancel": frozenset({(_P, _N), (_D, _N), (_W, _N), (_W, _P)}),
     "purge": frozenset({(_K, _N)}),
+    "relocate": frozenset({(_N, _F), (_N, _R)}),  # repairs: what was in no place
+    "strip": frozenset({(_N, _F)}),
+    "retie": frozenset({(_P, _W), (_W, _P)}),
 }
 
 

@@ -103,7 +103,7 @@ def next_tick(schedule: Cron, after_ms: int) -> int | None:
 def due(schedule: Cron, last_ms: int, now_ms: int) -> int | None:
     """The tick that shall fire now: the latest after `last_ms`, unless it was missed and missed ones are dropped.
 
-    Nothing is due while the clock is behind `last_ms`: it was set back, and no tick fires twice.
+    Nothing is due while the clock is behind `last_ms`.
     """
     after = last_ms if schedule.missed == "once" else max(last_ms, now_ms - MISSED_AFTER_MS - 1)
     tick = next_tick(schedule, after)

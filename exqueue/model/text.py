@@ -10,7 +10,11 @@ import pathlib
 import unicodedata
 import uuid
 import zoneinfo
+from collections.abc import Sequence
 from typing import Any, Final
+
+from exqueue.model.redact import HIDDEN, NOTHING, Redact
+from exqueue.model.secret import Secret
 
 _PLAIN: Final = frozenset({int, float, complex, bool, type(None), datetime.date, datetime.timedelta, decimal.Decimal, uuid.UUID,
                            pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath})  # fmt: skip
@@ -49,16 +53,25 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def summary(args: tuple[object, ...], kwargs: dict[str, object], limit: int = 200) -> str:
-    """The arguments of a call as bounded, readable text. Calls no `repr` of the user's: it may be slow, huge, or raise."""
-    parts = [_brief(value, 2) for value in args[:20]]
-    parts += [f"{name}={_brief(value, 2)}" for name, value in list(kwargs.items())[:20]]
+def summary(
+    args: tuple[object, ...], kwargs: dict[str, object], limit: int = 200, *, names: Sequence[str] = (), redact: Redact = NOTHING
+) -> str:
+    """The arguments of a call as bounded, readable text. Calls no `repr` of the user's: it may be slow, huge, or raise.
+
+    `names`: those of the parameters that the first of `args` are for; the last one is that of all that are left.
+    """
+    parts = [_named(names[min(place, len(names) - 1)] if names else "", value, redact) for place, value in enumerate(args[:20])]
+    parts += [f"{name}={_named(name, value, redact)}" for name, value in list(kwargs.items())[:20]]
     if len(args) > 20 or len(kwargs) > 20:
         parts.append("…")
     return shorten(", ".join(parts), limit)
 
 
-def _brief(value: Any, depth: int) -> str:
+def _named(name: object, value: object, redact: Redact, depth: int = 2) -> str:
+    return HIDDEN if redact.hides(name) else _brief(value, depth, redact)
+
+
+def _brief(value: Any, depth: int, redact: Redact) -> str:
     kind = type(value)
     if kind is str or kind is bytes:
         return repr(value[:60]) + ("…" if len(value) > 60 else "")
@@ -69,22 +82,22 @@ def _brief(value: Any, depth: int) -> str:
     if issubclass(kind, enum.Enum):
         return f"{kind.__name__}.{object.__getattribute__(value, '_name_')}"
     if kind in (list, tuple, set, frozenset) and depth:
-        return _brief_items(kind.__name__, list(itertools.islice(value, 5)), len(value), depth)
+        return _brief_items(kind.__name__, list(itertools.islice(value, 5)), len(value), depth, redact)
     if kind is dict and depth:
-        return _brief_dict(value, depth)
-    return f"<{kind.__module__}.{kind.__qualname__}>"
+        return _brief_dict(value, depth, redact)
+    return HIDDEN if kind is Secret else f"<{kind.__module__}.{kind.__qualname__}>"
 
 
-def _brief_items(kind: str, items: list[object], total: int, depth: int) -> str:
+def _brief_items(kind: str, items: list[object], total: int, depth: int, redact: Redact) -> str:
     opening, closing = {"list": ("[", "]"), "tuple": ("(", ")")}.get(kind, ("{", "}"))
-    shown = [_brief(item, depth - 1) for item in items]
+    shown = [_brief(item, depth - 1, redact) for item in items]
     if total > len(items):
         shown.append("…")
     return opening + ", ".join(shown) + closing
 
 
-def _brief_dict(value: dict[object, object], depth: int) -> str:
-    shown = [f"{_brief(key, 0)}: {_brief(item, depth - 1)}" for key, item in itertools.islice(value.items(), 5)]
+def _brief_dict(value: dict[object, object], depth: int, redact: Redact) -> str:
+    shown = [f"{_brief(key, 0, redact)}: {_named(key, item, redact, depth - 1)}" for key, item in itertools.islice(value.items(), 5)]
     return "{" + ", ".join(shown) + (", …}" if len(value) > 5 else "}")
 
 

@@ -260,6 +260,13 @@ def _signature(worker: type[object]) -> inspect.Signature:
         raise ConfigError(f"{worker.__name__}.perform takes no arguments at all; write def perform(self, ...)") from None
 
 
+@functools.lru_cache(maxsize=1024)
+def positional_names(worker: type[Any]) -> tuple[str, ...]:
+    """The names of the parameters of `perform` that positional arguments go to; the last one may take all that are left."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return tuple(name for name, parameter in _signature(worker).parameters.items() if parameter.kind in kinds)  # type: ignore[arg-type]
+
+
 def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Bind the arguments to `perform` now, so that a wrong call fails where it is written, not at night in a worker.
 

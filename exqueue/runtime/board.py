@@ -98,19 +98,30 @@ class Board:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._memory = mmap.mmap(fd, CELLS * CELL)
+        self._memory = mmap.mmap(fd, (CELLS + 1) * CELL)
         self._whole = memoryview(self._memory)
+        self._last = self._whole[-CELL:].cast("d")  # the runner's own
 
     @staticmethod
     def create() -> Board:
         """A new one, on which nothing is written. It is gone when the last process that maps it is."""
         fd = os.memfd_create("exqueue")
-        os.ftruncate(fd, CELLS * CELL)
+        os.ftruncate(fd, (CELLS + 1) * CELL)
         return Board(fd)
 
     def cell(self, index: int) -> Cell:
         """One cell, from 0."""
         return Cell(self._whole, index)
+
+    @property
+    def heard(self) -> float:
+        """When the runner has last shown Redis that it lives, by CLOCK_MONOTONIC; 0 before the first time."""
+        return self._last[0]
+
+    @heard.setter
+    def heard(self, moment: float) -> None:
+        """By the runner."""
+        self._last[0] = moment
 
     def close(self) -> None:
         """Close what it was found by; the memory stays mapped until nobody looks at it."""

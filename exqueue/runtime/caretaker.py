@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -55,6 +56,7 @@ class Caretaker:
         self._recovery = Recovery(store, reader, specs)
         self._sightings: dict[tuple[str, str], _Sighting] = {}
         self._told: set[tuple[str, str]] = set()
+        self._beats: Counter[str] = Counter()
         self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
 
     def announce(self) -> None:
@@ -103,20 +105,37 @@ class Caretaker:
         """The tokens of all starts that a person wants to be stopped."""
         return {token for queue in self.queues for token in self._reader.stops(queue).values()}
 
-    def take_over(self, now: float, mine: set[str]) -> None:
-        """Recover what dead processes of others hold. `now`: monotonic; `mine`: slots this runner answers for itself."""
-        for queue in self.queues:
-            self._tend("take over", queue, functools.partial(self._take_over, now, mine))
+    def beaten(self, queue: str) -> None:
+        """Redis has counted a beat of this runner: from now on it must know of one more."""
+        self._beats[queue] += 1
 
-    def _take_over(self, now: float, mine: set[str], queue: str) -> None:
+    def take_over(self, clock: Callable[[], float], mine: set[str]) -> None:
+        """Recover what dead processes of others hold. `clock`: monotonic; `mine`: slots this runner answers for itself."""
+        short = [queue for queue in self.queues if self._tend("take over", queue, functools.partial(self._take_over, clock, mine))]
+        if short:
+            LOG.error(
+                "Redis has lost data of %s that it had acknowledged: it was emptied, or is another server, or came back with an older "
+                "state; why, its log must tell. What is there is run, and new jobs, too; results of what is gone are dropped",
+                ", ".join(short),
+            )
+
+    def _take_over(self, clock: Callable[[], float], mine: set[str], queue: str) -> bool:
+        """Whether the queue has forgotten beats of this runner, and with them what else was written then."""
+        # Silence has lasted from the end of one look to the beginning of another: between the two ends of one we may have
+        # been frozen, or Redis slow, for longer than a lease, and what was seen may be as young as the later one.
+        now = clock()
         beats = self._reader.beats(queue)
-        self._watch(queue, beats, now)
         slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
+        self._watch(queue, {slot.runner: ABSENT for slot in slots} | beats, clock())
         others = [slot for slot in slots if slot.slot not in mine]
+        tended = {slot.host for slot in others if not self._silent(queue, slot.runner, now, slot.lease)}
         for slot in others:
-            self._consider(queue, slot, beats.get(slot.runner, ABSENT), now)
+            self._consider(queue, slot, beats.get(slot.runner, ABSENT), now, leases=2 if slot.host in tended else 1)
         self._sign_off(queue, beats, {slot.runner for slot in others}, now)
         self._forget(queue, beats.keys() | {slot.runner for slot in slots})
+        counted, known = beats.get(self._me.runner, ""), self._beats[queue]
+        self._beats[queue] = min(known, int(counted) if counted.isdecimal() else 0)
+        return self._beats[queue] < known
 
     def forget_sightings(self) -> None:
         """Begin all observation anew: while Redis could not be reached, silence proves nothing."""
@@ -157,19 +176,16 @@ class Caretaker:
         for key in [key for key in self._sightings if key[0] == queue and key[1] not in runners]:
             del self._sightings[key]
 
-    def _silent(self, queue: str, runner: str, now: float, lease: float = 0.0) -> bool:
-        """Whether a runner has not moved its counter for a whole lease, its own or ours, whichever is longer.
+    def _silent(self, queue: str, runner: str, now: float, lease: float = 0.0, leases: int = 1) -> bool:
+        """Whether a runner has not moved its counter for so many leases, its own or ours, whichever is longer."""
+        return now - self._sightings[queue, runner].since >= leases * max(lease, self._lease)
 
-        A runner without a counter is first seen now.
-        """
-        seen = self._sightings.setdefault((queue, runner), _Sighting("", now))
-        return now - seen.since >= max(lease, self._lease)
-
-    def _consider(self, queue: str, slot: SlotInfo, beat: str, now: float) -> None:
+    def _consider(self, queue: str, slot: SlotInfo, beat: str, now: float, leases: int) -> None:
         here = slot.host == self._me.host and slot.pid > 0
         silent = self._silent(queue, slot.runner, now, slot.lease)
         if not here:
-            if silent:
+            # Where another runner beats on that host, it has a lease to do it: it can kill before it recovers, we cannot.
+            if self._silent(queue, slot.runner, now, slot.lease, leases):
                 self._take_back(queue, slot, Death(slot.slot, slot.runner, slot.hostname, beat=beat))
             return
         orphaned = is_gone(slot.runner_pid, slot.runner_start) or slot.runner == self._me.runner

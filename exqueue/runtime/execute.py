@@ -3,76 +3,79 @@
 from __future__ import annotations
 
 import functools
-import os
-import socket
-import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from exqueue.model import outcome as o
 from exqueue.model import policy as verdicts
-from exqueue.model.codec import decode
+from exqueue.model.codec import load
+from exqueue.model.envelope import PLAIN, Envelope
 from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.options import Call
 from exqueue.model.policy import Policy
+from exqueue.model.redact import NOTHING, Redact
+from exqueue.model.secret import NO_MASK, Mask
 from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze, seconds_of
-from exqueue.model.text import message_of, shorten
+from exqueue.model.text import message_of
 from exqueue.model.worker import JobInfo, Worker, limit_of, policy_of
-from exqueue.runtime import external
+from exqueue.runtime import external, logs
 from exqueue.runtime import watch as watch_module
 from exqueue.runtime.board import number_of
+from exqueue.runtime.errors import Errors, where
 from exqueue.runtime.watch import Watch
 
-TRACEBACK_LIMIT: Final = 8000
-MESSAGE_LIMIT: Final = 1000
 _OWN: Final = (__file__, watch_module.__file__, external.__file__)
 
 Around = Callable[[Callable[[], object]], object]
+Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What came of a run. `worker`: None when the job could not be loaded. `keep`: seconds, of its result."""
+    """What came of a run. `worker`: None when the job could not be loaded. `keep`: seconds, of its result. `mask`: of its secrets."""
 
     outcome: o.Outcome
     policy: Policy
     worker: Worker | None = None
     keep: float = 0.0
+    mask: Mask = NO_MASK
 
 
 def execute(
     claim: Claim, known: dict[str, type[Worker]], watch: Watch | None = None, chance: float = 0.0, *,
-    report: Callable[[float, str], None] | None = None, around: Around | None = None,
+    report: Report | None = None, around: Around | None = None, envelope: Envelope = PLAIN, redact: Redact = NOTHING,
 ) -> Execution:  # fmt: skip
-    """Unpickle the job and run it here and now. `watch`: who may stop it; `chance`: as in `settle`.
+    """Unpickle the job, if it can be trusted, and run it here and now. `watch`: who may stop it; `chance`: as in `settle`.
 
-    `report`: where its progress goes; `around`: who makes the call, and sees it raise.
+    `report`: where its progress goes; `around`: who makes the call, and sees it raise. `envelope`, `redact`: see `Post`.
     """
     if expired := _expired(claim):
         return Execution(o.Expired(expired), Policy())
+    errors = Errors(claim, redact, _OWN)
     try:
-        kind, call = decode(claim.header, claim.body, known)
+        kind, call = load(claim, known, envelope, errors.heard)
+        mask = errors.mask
         worker = kind()
         policy = policy_of(worker)
-        worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at, claim.terms.key or None, report)
+        worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at, claim.terms.key or None, _masked(report, mask))
         limit = limit_of(worker, claim.header.timeout or 0.0)
     except CannotLoad as error:
-        return Execution(o.NotLoaded(_error(claim, error.reason, error.__cause__ or error, "CannotLoad", str(error))), Policy())
+        return Execution(o.NotLoaded(errors.error(error.reason, error.__cause__ or error, "CannotLoad", str(error))), Policy())
     except BaseException as error:  # noqa: BLE001 (an __init__ or a backoff of the user's)
         message = f"its worker cannot be made: {type(error).__name__}: {message_of(error)}; deploy a mended one, then requeue the job"
-        return Execution(o.NotLoaded(_error(claim, "bad_worker", error, "CannotLoad", message)), Policy())
+        return Execution(o.NotLoaded(errors.error("bad_worker", error, "CannotLoad", message)), Policy())
     watch = watch or Watch()
     watch.begin(number_of(claim.token), limit, _retry_in(claim, policy, chance) if limit else 0.0)
     try:
-        outcome = _perform(claim, worker, call, watch, around)
+        with logs.masked(mask):
+            outcome = _perform(errors, worker, call, watch, around)
         if watch.cancelled and not isinstance(outcome, o.Returned):  # it would be retried, or kept, or run again
             outcome = o.Cancelled()
     finally:
         watch.end()
-    return Execution(outcome, policy, worker, seconds_of(worker.keep_result))
+    return Execution(outcome, policy, worker, seconds_of(worker.keep_result), mask)
 
 
 def _retry_in(claim: Claim, policy: Policy, chance: float) -> float:
@@ -81,20 +84,24 @@ def _retry_in(claim: Claim, policy: Policy, chance: float) -> float:
     return verdict.seconds if isinstance(verdict, verdicts.Retry) else -1.0
 
 
-def _perform(claim: Claim, worker: Worker, call: Call, watch: Watch, around: Around | None) -> o.Outcome:
+def _masked(report: Report | None, mask: Mask) -> Report | None:
+    return report if report is None or not mask else lambda share, text: report(share, mask(str(text)))
+
+
+def _perform(errors: Errors, worker: Worker, call: Call, watch: Watch, around: Around | None) -> o.Outcome:
     try:
         perform = functools.partial(watch.call, _layered(worker, call, watch))
         result = external.wait_for(around(perform) if around else perform(), watch)  # a layer may return one of its own
     except Retry as steer:
-        return o.AskedRetry(steer.in_, _error(claim, "retry", steer))
+        return o.AskedRetry(steer.in_, errors.error("retry", steer))
     except Snooze as steer:
         return o.AskedSnooze(steer.seconds)
     except Reject as steer:
-        return o.Rejected(_error(claim, "rejected", steer))
+        return o.Rejected(errors.error("rejected", steer))
     except JobTimeout as error:
-        return o.TimedOut(_error(claim, "timeout", error, "JobTimeout"))
+        return o.TimedOut(errors.error("timeout", error, "JobTimeout"))
     except BaseException as error:  # noqa: BLE001 (SystemExit and its kin end the job, not the process)
-        return o.Raised(_error(claim, "error", error))
+        return o.Raised(errors.error("error", error))
     return o.Returned(result)
 
 
@@ -115,39 +122,3 @@ def _expired(claim: Claim) -> ErrorInfo | None:
     late = (claim.run.since - expires) / 1000
     message = f"its turn came {late:g} s after the time by which it was to be started; requeue runs it all the same"
     return ErrorInfo("expired", "Expired", message, attempt=1, when=claim.run.since, where=where())
-
-
-def _error(claim: Claim, reason: str, error: BaseException, kind: str | None = None, message: str | None = None) -> ErrorInfo:
-    return ErrorInfo(
-        reason=reason,
-        type=kind or shorten(_type_name(error), 200),
-        message=shorten(message_of(error) if message is None else message, MESSAGE_LIMIT),
-        traceback=_traceback(error),
-        attempt=claim.run.attempt,
-        when=time.time_ns() // 1_000_000,
-        where=where(),
-    )
-
-
-def where() -> str:
-    """Host and pid, for a person who wants to know where it happened."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def _type_name(error: BaseException) -> str:
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _traceback(error: BaseException) -> str:
-    """The traceback from `perform` on, without locals; the middle is left out where it is too long."""
-    try:
-        shown = traceback.TracebackException(type(error), error, error.__traceback__)
-        # Not the call of perform, nor the handler that raised what stopped it: a reader wants to see where it was then.
-        shown.stack[:] = [frame for frame in shown.stack if frame.filename not in _OWN] or shown.stack
-        text = "".join(shown.format())
-    except BaseException:  # noqa: BLE001 (formatting calls the user's __str__, __repr__, __notes__ …)
-        return "(the traceback cannot be shown)"
-    if len(text) <= TRACEBACK_LIMIT:
-        return text
-    return f"{text[: TRACEBACK_LIMIT // 2]}\n… {len(text) - TRACEBACK_LIMIT} characters left out …\n{text[-TRACEBACK_LIMIT // 2 :]}"

@@ -1,7 +1,8 @@
 """The fork server: imports the user's modules once, then forks worker processes on request and reports their ends.
 
 It stands between runner and worker processes so that the runner never runs user code, and so that an application of
-100 MB is imported once. It dies with the runner, its children die with it (see `die_with_parent`).
+100 MB is imported once. It dies with the runner, its children die with it (see `die_with_parent`); and while the runner
+is frozen it kills them, before others take over what they run.
 """
 
 from __future__ import annotations
@@ -14,23 +15,28 @@ import signal
 import socket
 import sys
 import threading
+import time
 from dataclasses import asdict
 from typing import Any, Final
 
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ExqueueError
+from exqueue.model.redact import Redact
 from exqueue.model.settings import Settings
+from exqueue.model.signing import Keys
 from exqueue.model.worker import Worker, check_together, path_of, spec_of
 from exqueue.runtime import logs
 from exqueue.runtime.board import Board, Cell
 from exqueue.runtime.host import die_with_parent, host_id, start_time
 from exqueue.runtime.messages import Line
-from exqueue.runtime.process import WorkerProcess
+from exqueue.runtime.process import FENCED, WorkerProcess
 from exqueue.runtime.targets import load_targets
 from exqueue.runtime.work import LOG, Post
-from exqueue.store.channel import open_channel
+from exqueue.store.channel import REPLY, open_channel
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
+LATE: Final = 0.7  # of a lease without a beat; a runner that is not frozen has killed them at 0.6
 _QUIET: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -41,6 +47,7 @@ class ForkServer:
         self._line = line
         self._board = board
         self._cells: dict[int, Cell] = {}
+        self._fenced: set[int] = set()
         self._workers: dict[str, type[Worker]] = {}
         self._settings = Settings()
         self._runner: dict[str, Any] = {}
@@ -56,7 +63,8 @@ class ForkServer:
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         while not self._line.closed:
             sources: list[Any] = [self._line, self._ended]
-            readable, _, _ = select.select(sources, [], [])
+            readable, _, _ = select.select(sources, [], [], self._settings.lease / 10 if self._cells else None)
+            self._fence(time.monotonic())
             if self._ended in readable:
                 os.read(self._ended, 512)
             self._reap()
@@ -64,9 +72,17 @@ class ForkServer:
                 for message in self._line.hear():
                     self._answer(message)
 
+    def _fence(self, now: float) -> None:
+        """A runner that is frozen cannot kill its worker processes in time. Its own clock tells when it wakes, ours now."""
+        if self._board.heard and now - self._board.heard > LATE * self._settings.lease:
+            for pid in self._cells.keys() - self._fenced:
+                LOG.error("the runner has not beaten for %.0f s: worker process %d is killed", now - self._board.heard, pid)
+                os.kill(pid, signal.SIGKILL)  # ours, and not reaped yet: nobody else can have its pid
+                self._fenced.add(pid)
+
     def _answer(self, message: dict[str, Any]) -> None:
         if "load" in message:
-            self._settings = Settings(**message["settings"])
+            self._settings = Settings(**{**message["settings"], "signing_keys": Keys.revealed(message["signing_keys"])})
             self._runner = message["runner"]
             logs.configure(message["verbose"])
             self._load(message["load"])
@@ -133,10 +149,11 @@ class ForkServer:
             **self._runner,
         )
         settings = self._settings
-        channel = open_channel(settings.url, patience=1.0)
+        channel = open_channel(settings.url, timeout=REPLY, patience=1.0)
         limits = spec_of(self._workers[worker]).limits
-        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, settings.max_body)
-        return WorkerProcess(Store(channel, settings.namespace), post, dict(self._workers), cell).run()
+        envelope = Envelope(settings.namespace, settings.signing_keys, settings.max_body)
+        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, envelope, Redact.parse(settings.redact))
+        return WorkerProcess(Store(channel, settings.namespace, settings.copies), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:
         while True:
@@ -154,7 +171,9 @@ class ForkServer:
                     if target:
                         os.kill(target, signal.SIGKILL)
             pid, status = os.waitpid(found.si_pid, 0)
-            self._line.say({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+            code = FENCED if pid in self._fenced else os.waitstatus_to_exitcode(status)
+            self._fenced.discard(pid)
+            self._line.say({"ended": pid, "status": code})
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_GET_PDEATHSIG: Final = 2
 
 
 def host_id() -> str:
@@ -101,3 +102,11 @@ def die_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)
+
+
+def can_die_with_parent() -> bool:
+    """Whether this kernel offers that."""
+    try:
+        return int(ctypes.CDLL(None).prctl(_PR_GET_PDEATHSIG, ctypes.byref(ctypes.c_int()))) == 0
+    except AttributeError:  # not Linux
+        return False

@@ -5,16 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 
+from exqueue.model.secret import NO_MASK, Mask
 from exqueue.model.text import printable
 
 
 class SafeFormatter(logging.Formatter):
-    """Escapes control characters; lines after the first are indented, so none can pass for an entry of its own."""
+    """Escapes control characters; lines after the first are indented, so none can pass for an entry of its own.
+
+    `mask`: hides the secrets of the job that this process runs.
+    """
+
+    mask: Mask = NO_MASK
 
     def format(self, record: logging.LogRecord) -> str:
         """The entry as text."""
-        text = printable(super().format(record), keep_newlines=True).rstrip("\n")
+        text = printable(self.mask(super().format(record)), keep_newlines=True).rstrip("\n")
         return text.replace("\n", "\n    ")
 
 
@@ -26,6 +33,19 @@ def configure(verbose: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
     logging.getLogger("exqueue").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+@contextlib.contextmanager
+def masked(mask: Mask) -> Iterator[None]:
+    """Let no entry that this process logs meanwhile show these secrets."""
+    formatters = [handler.formatter for handler in logging.getLogger().handlers if mask and isinstance(handler.formatter, SafeFormatter)]
+    for formatter in formatters:
+        formatter.mask = mask
+    try:
+        yield
+    finally:
+        for formatter in formatters:
+            formatter.mask = NO_MASK
 
 
 def flush() -> None:

@@ -77,7 +77,9 @@ class Nursery:
         self.line = Line(ours)
         # The end of the line is not enough: a process that user code forked while it was imported keeps it open.
         self._handle = os.pidfd_open(self.process.pid)
-        self.line.say({"load": targets, "settings": asdict(settings), "runner": runner, "verbose": verbose})
+        said = {name: value for name, value in asdict(settings).items() if name != "signing_keys"}
+        keys = settings.signing_keys.reveal()  # by this pair of sockets, which nobody else holds: not by argv, not by a file
+        self.line.say({"load": targets, "settings": said, "signing_keys": keys, "runner": runner, "verbose": verbose})
 
     @property
     def sources(self) -> list[Any]:

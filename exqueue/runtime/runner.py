@@ -12,11 +12,13 @@ import secrets
 import select
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from exqueue.model.errors import StoreError
-from exqueue.model.settings import Settings
+from exqueue.model.envelope import Envelope
+from exqueue.model.errors import SchemaTooNew, StoreError
+from exqueue.model.settings import Settings, keys_of
+from exqueue.runtime.admission import admit, deaf_parent, init_name
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
 from exqueue.runtime.crew import Child
@@ -29,7 +31,7 @@ from exqueue.runtime.signals import StopSignals
 from exqueue.runtime.staff import NEVER, Staff
 from exqueue.runtime.timetable import Timetable
 from exqueue.store.base import BATCH
-from exqueue.store.channel import open_channel
+from exqueue.store.channel import REPLY, open_channel
 from exqueue.store.connection import safe_url
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
@@ -62,14 +64,15 @@ class Runner:
     """`exqueue run`. Blocks in `run` until it is told to stop, or, with `burst`, until everything is done."""
 
     def __init__(self, settings: Settings, options: RunOptions) -> None:
-        self._settings = settings
+        self._settings = settings = replace(settings, signing_keys=keys_of(settings))
         self._options = options
-        timeout = min(5.0, settings.lease / 5)
-        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=timeout)
-        self._store = Store(self._channel, settings.namespace)
+        timeout, start = min(REPLY, settings.lease / 5), min(5.0, settings.lease / 5)
+        self._channel = open_channel(settings.url, timeout=timeout, patience=min(0.5, timeout), start=start)
+        self._store = Store(self._channel, settings.namespace, settings.copies)
         self._reader = Reader(self._channel, settings.namespace)
         self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
         self._outage = self._idle = False
+        self._outdated: SchemaTooNew | None = None
         self._heard = self._next_beat = self._next_care = self._next_promote = 0.0
         self._deadline = self._give_up = NEVER
 
@@ -77,7 +80,8 @@ class Runner:
         """Run until stopped.
 
         Raises:
-            ConfigError: a target cannot be loaded, `processes` names no worker type, or `queues` cannot be served so.
+            ConfigError: a target cannot be loaded, `processes` names no worker type, `queues` cannot be served so, or see `admit`.
+            SchemaTooNew: the data was written by a newer exqueue; also later, after running jobs have ended in order.
             StoreError: Redis cannot be used at the start. Later on it may come and go.
         """
         with StopSignals() as signals:
@@ -91,6 +95,8 @@ class Runner:
                 while not self._finished(signals):
                     self._turn(signals)
                 self._sign_off()
+                if self._outdated:
+                    raise self._outdated
             finally:
                 self._staff.close()
                 self._board.close()
@@ -99,14 +105,18 @@ class Runner:
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()
         check_queues(self._options.queues, specs)
+        warnings = [*deaf_parent(os.getppid(), init_name()), *admit(self._channel, self._settings)]
         self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
         self._find_queues()
         mine = tuple(spec for spec in specs if serves(self._options.queues, spec.queue))
-        self._timetable = Timetable(self._store, self._reader, mine)
+        envelope = Envelope(self._settings.namespace, self._settings.signing_keys, self._settings.max_body)
+        self._timetable = Timetable(self._store, self._reader, mine, envelope)
         self._caretaker.announce()
         self._beat(now)  # also shows whether this server takes writes at all
-        self._caretaker.take_over(now, set())  # before the first claim: what is recovered goes first
+        for warning in warnings:
+            LOG.warning("%s", warning)
+        self._caretaker.take_over(time.monotonic, set())  # before the first claim: what is recovered goes first
         self._caretaker.sweep()
         number = sum(spec.processes for spec in self._staff.crew.specs)
         names = ", ".join(self._caretaker.queues) or "no queue yet"
@@ -118,6 +128,9 @@ class Runner:
         self._enforcer.look(now)  # needs no Redis
         try:
             self._look_after(now)
+        except SchemaTooNew as error:  # to claim, promote or recover would be to write as it is not to be written any more
+            LOG.error("%s; no job is claimed any more", error)
+            self._outdated = error
         except StoreError as error:
             if not self._outage:
                 LOG.error("cannot look after the queues, will go on trying: %s", error)
@@ -137,13 +150,15 @@ class Runner:
             child, death = self._staff.dead[0]
             self._recovery.take_back(child.spec.queue, death)
             self._staff.dead.pop(0)
+        if self._outdated:
+            return
         if now >= self._next_care:
             self._next_care = now + CARE_EVERY
+            self._caretaker.announce()  # first: it finds out whether we are too old for the rest
             self._find_queues()
-            self._caretaker.take_over(now, self._staff.slots())
+            self._caretaker.take_over(time.monotonic, self._staff.slots())
             self._caretaker.sweep()
             self._caretaker.deliver()
-            self._caretaker.announce()
             self._timetable.look()  # before a burst asks whether anything is left to do
         if now >= self._next_promote:
             due = self._caretaker.promote()
@@ -172,7 +187,8 @@ class Runner:
                 if taken := self._store.beat(queue, self._me.runner, slots):
                     LOG.warning("slots %s were taken over by another runner; their processes are killed", ", ".join(taken))
                     self._staff.kill(taken)
-        self._heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
+                self._caretaker.beaten(queue)
+        self._heard = self._board.heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
         self._next_beat = now + min(3.0, self._settings.lease / 10)
         if self._outage:
             LOG.info("Redis answers again")
@@ -190,7 +206,7 @@ class Runner:
             self._staff.kill()
 
     def _stop_if_asked(self, signals: StopSignals, now: float) -> None:
-        if not signals.count and not self._idle:
+        if not signals.count and not self._idle and not self._outdated:
             return
         if self._deadline == NEVER:
             self._deadline = now + self._settings.grace
@@ -216,7 +232,8 @@ class Runner:
 
     def _until_next(self, now: float) -> float:
         deadline = self._deadline if self._deadline > now else NEVER
-        planned = min(self._next_beat, self._next_care, self._next_promote, deadline) - now
+        care = NEVER if self._outdated else min(self._next_care, self._next_promote)
+        planned = min(self._next_beat, care, deadline) - now
         due = self._staff.next_due(now)
         return max(0.0, planned if due is None else min(planned, due))
 

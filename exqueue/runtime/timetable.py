@@ -12,7 +12,9 @@ from typing import Final
 
 from exqueue.model.chain import NewJob
 from exqueue.model.codec import encode_by_name
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import StoreError, StoreUnavailable
+from exqueue.model.job import Terms
 from exqueue.model.schedule import Cron, Recorded, check_cron, describe, due, job_id
 from exqueue.model.worker import WorkerSpec
 from exqueue.store.reads import Reader
@@ -25,8 +27,9 @@ AHEAD_MS: Final = 60_000  # a record so far ahead of the clock shows that the cl
 class Timetable:
     """Fires the schedules of these workers. `look` may raise StoreUnavailable; it is safe to repeat."""
 
-    def __init__(self, store: Store, reader: Reader, specs: tuple[WorkerSpec, ...]) -> None:
+    def __init__(self, store: Store, reader: Reader, specs: tuple[WorkerSpec, ...], envelope: Envelope | None = None) -> None:
         """Raises ConfigError where a schedule means nothing in this process, for want of time zone data."""
+        self._envelope = envelope or Envelope(store.namespace)
         self._store = store
         self._reader = reader
         self._specs = specs
@@ -66,7 +69,9 @@ class Timetable:
             self._store.schedule(spec.queue, spec.name, now_ms, describe(schedule))
             return
         if record.last_ms > now_ms + AHEAD_MS:
-            self._tell(spec.name, f"{spec.name} fires nothing until the clock of Redis, which was set back, reaches its last tick again")
+            LOG.warning("the clock of Redis was set back behind the last tick of %s; what has fired does not fire again", spec.name)
+            self._store.schedule(spec.queue, spec.name, now_ms, describe(schedule), future_ms=record.last_ms)
+            return
         tick_ms = due(schedule, record.last_ms, now_ms)
         if tick_ms is not None:
             self._fire(spec, tick_ms, describe(schedule), self._job(spec, tick_ms, now_ms))
@@ -84,7 +89,8 @@ class Timetable:
         """The job of a tick. What a worker's class options say of its jobs belongs here."""
         name = spec.short if self._same_name[spec.queue, spec.short] == 1 else spec.name
         header, body = encode_by_name(spec.name, now_ms)
-        return NewJob(job_id(name, tick_ms), replace(header, keep=spec.keep), body, spec.terms)
+        header, made_id, terms = replace(header, keep=spec.keep), job_id(name, tick_ms), Terms.decode(spec.terms.encode())
+        return NewJob(made_id, header, self._envelope.close(spec.queue, made_id, terms, header, body), spec.terms)
 
     def _tell(self, about: str, what: str) -> None:
         if about not in self._told:

@@ -14,14 +14,16 @@ from typing import Final, TypeVar, assert_never, overload
 from exqueue.model import outcome as outcomes
 from exqueue.model import policy as verdicts
 from exqueue.model.codec import encode_result
+from exqueue.model.envelope import PLAIN, Envelope
 from exqueue.model.errors import StoreError
 from exqueue.model.ids import ID_LENGTH
 from exqueue.model.job import Claim, ErrorInfo, Progress
+from exqueue.model.redact import NOTHING, Redact
 from exqueue.model.text import one_line, shorten
 from exqueue.model.worker import Worker
 from exqueue.runtime import callbacks, logs
 from exqueue.runtime.delivery import deliver
-from exqueue.runtime.execute import Execution, execute
+from exqueue.runtime.execute import Around, Execution, execute
 from exqueue.runtime.watch import Watch
 from exqueue.store.reads import Reader
 from exqueue.store.replies import Settled, Stale
@@ -36,7 +38,7 @@ LOG: Final = logging.getLogger("exqueue.process")
 class Post:
     """Where a worker process stands. `info`: what `register` stores of it. `limits`: see `worker.limits_of`.
 
-    `max_body`: bytes; of a result that is kept.
+    `envelope`: what verifies bodies, and signs results. `redact`: what errors do not show.
     """
 
     slot: str
@@ -44,7 +46,8 @@ class Post:
     queue: str
     info: str
     limits: str = ""
-    max_body: int = 16 * 1024 * 1024
+    envelope: Envelope = PLAIN
+    redact: Redact = NOTHING
 
 
 class Work:
@@ -63,10 +66,14 @@ class Work:
         # Killed from here until the settlement is written: the job stays in our list and is recovered from there.
         chance = random.random()  # noqa: S311 (jitter)
         done = self._execute(claim, chance)
-        return self._settle(claim, done, verdicts.settle(done.outcome, claim.run, done.policy, chance))
+        with logs.masked(done.mask):
+            return self._settle(claim, done, verdicts.settle(done.outcome, claim.run, done.policy, chance))
 
-    def _execute(self, claim: Claim, chance: float) -> Execution:
-        done = execute(claim, self._known, self._watch, chance, report=functools.partial(self._report, claim))
+    def _execute(self, claim: Claim, chance: float, around: Around | None = None) -> Execution:
+        report, post = functools.partial(self._report, claim), self._post
+        done = execute(
+            claim, self._known, self._watch, chance, report=report, around=around, envelope=post.envelope, redact=post.redact
+        )  # fmt: skip
         self._end_if_forked()
         return done
 
@@ -110,7 +117,9 @@ class Work:
         seconds = claim.header.keep if claim.header.keep is not None else done.keep
         if not seconds or not isinstance(done.outcome, outcomes.Returned):
             return 0, b""
-        return max(1, round(seconds * 1000)), encode_result(done.outcome.result, self._post.max_body)
+        envelope = self._post.envelope
+        result = encode_result(done.outcome.result, envelope.max_body)
+        return max(1, round(seconds * 1000)), envelope.close_result(claim.queue, claim.id, result)
 
     def _report(self, claim: Claim, share: float, text: str) -> None:
         """How far a job is. Redis is asked once: what is only told to those who look is not worth an outage."""
@@ -144,7 +153,9 @@ class Work:
 
     @staticmethod
     def _tell_stale(claim: Claim) -> None:
-        LOG.error("%s: its result is dropped: somebody else was given the job while this process ran it", describe(claim))
+        LOG.error(
+            "%s: its result is dropped: meanwhile the job was given to somebody else, or Redis lost that it ran here", describe(claim)
+        )
 
     @overload
     def _insist(self, what: str, action: Callable[[], T]) -> T: ...

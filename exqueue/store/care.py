@@ -50,9 +50,13 @@ class CareSteps(Steps):
         _, moved, wait = self._run("promote", queue, limit=limit)
         return moved, int(wait) if wait else None
 
-    def schedule(self, queue: str, worker: str, now_ms: int, described: str) -> None:
-        """Record a schedule, so that it fires for ticks after `now_ms` (Redis clock), or after a later one recorded before."""
-        self._run("schedule", queue, worker=worker, from_ms=now_ms, described=described)
+    def schedule(self, queue: str, worker: str, now_ms: int, described: str, *, future_ms: int | None = None) -> None:
+        """Record a schedule, so that it fires for ticks after `now_ms` (Redis clock), or after a later one recorded before.
+
+        `future_ms`: the last tick as recorded, if that is to come again because the clock was set back.
+        """
+        future = "" if future_ms is None else future_ms
+        self._run("schedule", queue, worker=worker, from_ms=now_ms, described=described, future=future)
 
     def unschedule(self, queue: str, worker: str) -> None:
         """Forget the schedule of a worker."""

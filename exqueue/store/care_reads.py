@@ -10,6 +10,7 @@ from exqueue.model.schedule import Recorded
 from exqueue.store.channel import Channel
 from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
 from exqueue.store.replies import raw_id, text_id
+from exqueue.store.schema import heed, parse_schema, read_schema, schema_key
 from exqueue.store.slotinfo import SlotInfo
 
 
@@ -24,8 +25,18 @@ class CareReader:
         return queue_keys(self.namespace, queue)
 
     def queues(self) -> list[str]:
-        """The names of all queues that ever had a job or a runner."""
-        return sorted(name.decode("utf-8", "replace") for name in self.channel.ask([("SMEMBERS", registry_key(self.namespace))])[0])
+        """The names of all queues that ever had a job or a runner.
+
+        Raises:
+            SchemaTooNew: a newer exqueue has written them, so that what we read of them could be wrong.
+        """
+        found, names = self.channel.ask([("GET", schema_key(self.namespace)), ("SMEMBERS", registry_key(self.namespace))])
+        heed(parse_schema(found, self.namespace), self.namespace)
+        return sorted(name.decode("utf-8", "replace") for name in names)
+
+    def schema(self) -> int:
+        """The number of the schema of the data; see `model.schema.SCHEMA` for the one that we write."""
+        return read_schema(self.channel, self.namespace)
 
     def slots(self, queue: str) -> list[SlotInfo]:
         """The open slots: worker processes that live, or have not been found dead yet."""
@@ -42,13 +53,13 @@ class CareReader:
         return {runner.decode("utf-8", "replace"): beat.decode("utf-8", "replace") for runner, beat in found}
 
     def held(self, queue: str, slots: Sequence[str]) -> dict[str, list[str]]:
-        """The ids in the processing lists of these slots; slots that hold nothing are left out."""
+        """The ids in the processing lists of these slots; slots that hold nothing, not even a bell, are left out."""
         if not slots:
             return {}
         keys = self._keys(queue)
         lists = self.channel.ask([("LRANGE", keys.processing(slot), 0, 99) for slot in slots])
-        found = {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in zip(slots, lists, strict=True)}
-        return {slot: ids for slot, ids in found.items() if ids}
+        found = zip(slots, lists, strict=True)
+        return {slot: [text_id(job_id) for job_id in ids if job_id != BELL] for slot, ids in found if ids}
 
     def outbox(self, queue: str, job_id: str | None = None) -> dict[str, bytes]:
         """What is to follow a job that has succeeded, or all such jobs, and is not enqueued yet."""

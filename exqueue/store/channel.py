@@ -2,192 +2,216 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import select
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from redis import exceptions as r
 
-from exqueue.model.errors import StoreCorrupt, StoreError, StoreRefused, StoreUnavailable
+from exqueue.model.errors import StoreCorrupt, StoreError, StoreUnavailable
 from exqueue.model.text import one_line
 from exqueue.store.connection import Connection, connector, safe_url
 from exqueue.store.keys import KINDS
+from exqueue.store.pool import TRANSIENT, Command, Pool, code_of, exchange
+from exqueue.store.refusals import foreign, surely_unsent, translate, unavailable
 from exqueue.store.scripts import Script
+from exqueue.store.several import several
+from exqueue.store.topology import Single, Topology
 
-Command = tuple[Any, ...]
-
-_REFUSALS: Final = {
-    "OOM": "its memory is full; free some or raise maxmemory",
-    "MISCONF": "it cannot write to its disk; see its log",
-    "READONLY": "it is a read-only replica; connect to the primary",
-    "NOREPLICAS": "too few replicas are connected; see min-replicas-to-write",
-    "NOPERM": "this user has no right to do that; see its ACL",
-    "NOAUTH": "it wants a password; put it in the URL",
-    "WRONGPASS": "the user or the password is wrong; correct the URL",
-    "NOPROTO": "it is older than Redis 6.2",
-}
-_FOREIGN: Final = frozenset({"WRONGTYPE", "CORRUPT"})
-_CODES: Final = frozenset({*_REFUSALS, *_FOREIGN, "BUSY"})
-_TRANSIENT: Final = (r.ConnectionError, r.TimeoutError, r.BusyLoadingError, OSError)
+REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
+LATE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
+WAIT: Final = 1.0  # seconds that replicas get at once; then it is time to ask whether they follow somebody else
+LOOK_EVERY: Final = 0.2  # seconds, where no command can wait for everything at once
 
 
 class Channel:
-    """Connections to one server, made when needed, never shared by two threads or carried over a fork.
+    """The way to a server, or to several that work together; used by several threads, and after a fork.
 
     Everything sent through `ask` and `run` gives the same answer when asked again; that is why it may be.
-    `patience`: for how many seconds a request is tried again before `StoreUnavailable`.
+    `to`: where requests go, or what makes a connection to the only server. `patience`: for how many seconds a request is
+    tried again before `StoreUnavailable`.
     """
 
-    def __init__(self, connect: Callable[[], Connection], *, where: str, patience: float, leave: Callable[[], None] = lambda: None) -> None:
-        self._connect = connect
+    def __init__(
+        self, to: Callable[[], Connection] | Topology, *, where: str, patience: float, leave: Callable[[], None] = lambda: None
+    ) -> None:
+        self._topology = Single(to) if callable(to) else to
         self._leave = leave
         self._where = where
         self._patience = patience
-        self._idle: deque[Connection] = deque()
-        self._pid = os.getpid()
 
-    def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send plain commands together, read their replies. Raises StoreError for the first that failed."""
-        return [self._or_raise(reply) for reply in self._patiently(lambda c: self._exchange(c, commands))]
+    def ask(self, commands: Sequence[Command], *, near: str = "") -> list[Any]:
+        """Send plain commands together, read their replies. Raises StoreError for the first that failed.
 
-    def run(self, script: Script, keys: list[str], argv: list[Any]) -> list[Any]:
+        `near`: a key; in a cluster, commands without one go to its node.
+        """
+        replies, uncertain = self._patiently(commands, near=near)
+        return [self._or_raise(command, reply, uncertain) for command, reply in zip(commands, replies, strict=True)]
+
+    def run(self, script: Script, keys: list[str | bytes], argv: list[Any]) -> list[Any]:
         """Run one step and return its reply, whose first element is one of the words its header promises."""
-        reply = self._patiently(lambda c: self._evaluate(c, script, keys, argv))
-        if isinstance(reply, r.ResponseError):
-            kinds = [KINDS[name] for name in script.keys]
-            raise self._corrupt(keys, kinds, reply) if _code(reply) in _FOREIGN else self._translate(reply)
-        if not isinstance(reply, list) or reply[0] not in script.replies:
-            raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
-        return reply
+        return self._step(script, keys, argv)[0]
+
+    def run_confirmed(self, script: Script, keys: list[str | bytes], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
+        """Run one step and wait for replicas in the same round trip; its reply, and how many have what it wrote.
+
+        With fewer than `copies` it is asked again while patience lasts, and whoever knows is asked for the server again: one
+        that no replica follows may have been replaced. `touch`: a write that changes nothing. WAIT waits for the writes of
+        its own connection, and of a job that is known already the step writes none.
+        """
+        deadline, found = time.monotonic() + self._patience, None
+        while found is None or (found[1] < copies and time.monotonic() < deadline):
+            try:
+                found = self._confirmed(script, keys, argv, touch, copies)
+            except StoreError:
+                if found is None:
+                    raise
+                break  # it was written once, and that is what the caller has to know
+            if found[1] < copies:
+                self._topology.hang_up()
+        return found
 
     def wait_for_move(self, source: str, target: str, seconds: float, wake: int | None) -> None:
         """Block in BLMOVE until a job arrives, the time is over, or `wake` (a file descriptor) becomes readable.
 
         The reply is not returned: after a lost one it could not be trusted anyway. What `target` holds is the truth.
         """
-        with self._borrowed() as connection:
-            try:
-                client_id = self._exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
-                connection.send_command("BLMOVE", source, target, "LEFT", "RIGHT", seconds)
-                self._until_readable(connection, seconds, wake, client_id)
-                connection.read_response()
-            except r.ResponseError as error:
-                foreign = _code(error) in _FOREIGN
-                raise self._corrupt([source, target], ["list", "list"], error) if foreign else self._translate(error) from error
-            except _TRANSIENT as error:
-                raise self._unavailable(error) from error
+        try:
+            pool = self._topology.pool(source)
+        except r.ResponseError as error:
+            raise translate(error, self._where) from error
+        except TRANSIENT as error:
+            raise unavailable(error, self._where, uncertain=False) from error
+        try:
+            self._block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake)
+        except r.MovedError as error:  # nothing was moved; whoever asks again asks the right node
+            self._topology.heed(pool, error)
+        except r.ResponseError as error:
+            heeded = self._topology.heed(pool, error)
+            if isinstance(heeded, TRANSIENT):
+                raise unavailable(heeded, self._where, uncertain=False) from error
+            if foreign(error):
+                raise self._corrupt([source, target], ["list", "list"], error) from error
+            raise translate(error, self._where) from error
+        except TRANSIENT as error:
+            raise unavailable(self._topology.heed(pool, error), self._where) from error
 
     def wait_for_entries(self, places: dict[str, str], seconds: float, most: int) -> list[Any]:
-        """Entries of streams behind these places (key -> id), as XREAD answers; blocks at most so long if there are none."""
+        """Entries of streams behind these places (key -> id), as XREAD answers; waits at most so long if there are none."""
         if not places:
             time.sleep(seconds)
             return []
-        command = ("XREAD", "COUNT", most, "BLOCK", max(1, round(seconds * 1000)), "STREAMS", *places.keys(), *places.values())
-        found = self.ask([command])[0] or []
-        return list(found.items()) if isinstance(found, dict) else list(found)
+        groups = self._topology.groups(list(places))
+        if len(groups) == 1:
+            return self._entries(places, groups, most, ("BLOCK", max(1, round(seconds * 1000))))
+        deadline = time.monotonic() + seconds  # no command may name keys of several slots
+        while not (found := self._entries(places, groups, most, ())) and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, LOOK_EVERY))
+        return found
+
+    def everywhere(self) -> list[str]:
+        """A key on each server, to be given as `near`."""
+        return self._topology.everywhere()
 
     def close(self) -> None:
         """Close what is idle, and leave the server. The channel can still be used; it connects again."""
-        self._hang_up()
+        self._topology.hang_up()
         self._leave()
 
-    def _hang_up(self) -> None:
-        with contextlib.suppress(IndexError):  # other threads take some out meanwhile
-            while True:
-                self._idle.pop().disconnect()
+    def _entries(self, places: dict[str, str], groups: list[list[str]], most: int, block: Command) -> list[Any]:
+        commands = [("XREAD", "COUNT", most, *block, "STREAMS", *keys, *(places[key] for key in keys)) for keys in groups]
+        replies = [found or [] for found in self.ask(commands)]
+        return [entry for found in replies for entry in (found.items() if isinstance(found, dict) else found)]
 
-    def _until_readable(self, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
+    def _step(self, script: Script, keys: list[str | bytes], argv: list[Any], *more: Command) -> tuple[list[Any], list[Any]]:
+        """The reply of a step, and those of commands that go with it over the same connection."""
+        by_name, together = ("EVALSHA", script.sha, len(keys), *keys, *argv), bool(more)
+        replies, uncertain = self._patiently([by_name, *more], together=together)
+        if isinstance(replies[0], r.NoScriptError):  # from now on it is known
+            replies, uncertain = self._patiently([("EVAL", script.source, *by_name[2:]), *more], together=together)
+        if isinstance(replies[0], r.NoPermissionError):
+            # For a user who may run no scripts but ours, by their hashes: `exqueue acl --pin-scripts`.
+            loaded, _ = self._patiently([("SCRIPT", "LOAD", script.source)], near=str(keys[0]))
+            if not isinstance(loaded[0], r.ResponseError):
+                replies, uncertain = self._patiently([by_name, *more], together=together)
+        others = [self._or_raise(command, reply, uncertain) for command, reply in zip(more, replies[1:], strict=True)]
+        return self._checked(script, keys, replies[0], uncertain), others
+
+    def _confirmed(self, script: Script, keys: list[str | bytes], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
+        wait = ("WAIT", copies, round(min(WAIT, max(0.05, self._patience / 2)) * 1000))
+        reply, others = self._step(script, keys, argv, touch, wait)
+        return reply, others[-1]
+
+    def _block(self, pool: Pool, command: Command, seconds: float, wake: int | None) -> None:
+        with pool.borrowed() as connection:
+            client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
+            connection.send_command(*command)
+            self._until_readable(pool, connection, seconds, wake, client_id)
+            try:
+                connection.read_response()
+            except r.ResponseError as error:
+                if code_of(error, frozenset({"BUSY"})):
+                    raise r.ConnectionError(str(error)) from error
+                raise
+
+    @staticmethod
+    def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
         if wake is None:
             return
         sock: Any = getattr(connection, "_sock")  # noqa: B009 (redis-py has no public name for it)
-        if wake in readable([sock.fileno(), wake], seconds + 3) and not isinstance(client_id, Exception):
+        ready = readable([sock.fileno(), wake], seconds + LATE)
+        if not ready:
+            raise r.TimeoutError(f"no answer within {seconds + LATE:g} s")
+        if wake in ready and not isinstance(client_id, Exception):
             # Not by closing: the server could still move a job to us, and it would lie there until a sweep.
-            with self._borrowed() as other:
-                self._exchange(other, [("CLIENT", "UNBLOCK", client_id)])
+            with pool.borrowed() as other:
+                exchange(other, [("CLIENT", "UNBLOCK", client_id)])
 
-    @contextmanager
-    def _borrowed(self) -> Iterator[Connection]:
-        if self._pid != os.getpid():  # a fork: the sockets belong to the parent, whose replies we must not steal
-            self._idle, self._pid = deque(), os.getpid()
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
-        try:
-            yield connection
-        except BaseException:  # what is still on its way must not be taken for the answer to something else
-            connection.disconnect()
-            raise
-        self._idle.append(connection)
-
-    def _patiently(self, action: Callable[[Connection], Any]) -> Any:
+    def _patiently(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> tuple[list[Any], bool]:
+        """The replies, and whether an earlier try may have been carried out, too: an error is then not the whole truth."""
         deadline, pause, uncertain = time.monotonic() + self._patience, 0.01, False
         while True:
             try:
-                with self._borrowed() as connection:
-                    return action(connection)
-            except r.AuthenticationError as error:
-                raise self._translate(error) from error
-            except StoreUnavailable:  # an embedded server that does not come up; it may have been killed while starting
+                return self._topology.exchange(commands, near=near, together=together), uncertain
+            except (r.AuthenticationError, r.ResponseError) as error:
+                raise translate(error, self._where, uncertain=uncertain) from error
+            except StoreUnavailable as error:  # an embedded server that does not come up; it may have been killed while starting
                 if time.monotonic() + pause > deadline:
+                    error.uncertain = uncertain
                     raise
-            except _TRANSIENT as error:
-                self._hang_up()  # a restarted server has closed the others too
-                uncertain = uncertain or not _surely_unsent(error)
+            except TRANSIENT as error:
+                uncertain = uncertain or not surely_unsent(error)
                 if time.monotonic() + pause > deadline:
-                    raise self._unavailable(error, uncertain=uncertain) from error
+                    raise unavailable(error, self._where, uncertain=uncertain) from error
             time.sleep(pause)
             pause = min(pause * 2, 0.5)
 
-    @staticmethod
-    def _exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:
-        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        replies: list[Any] = []
-        for _ in commands:
-            try:
-                replies.append(connection.read_response())
-            except r.ResponseError as error:
-                if _code(error) == "BUSY":
-                    raise r.ConnectionError(str(error)) from error
-                replies.append(error)
-        return replies
-
-    def _evaluate(self, connection: Connection, script: Script, keys: list[str], argv: list[Any]) -> Any:
-        command = ("EVALSHA", script.sha, len(keys), *keys, *argv)
-        reply = self._exchange(connection, [command])[0]
-        if isinstance(reply, r.NoScriptError):
-            reply = self._exchange(connection, [("EVAL", script.source, *command[2:])])[0]  # from now on it is known
-        return reply
-
-    def _or_raise(self, reply: Any) -> Any:
+    def _checked(self, script: Script, keys: list[str | bytes], reply: Any, uncertain: bool) -> list[Any]:
         if isinstance(reply, r.ResponseError):
-            raise self._translate(reply) from reply
+            kinds = [KINDS[name] for name in script.keys]
+            kinds = [*kinds, *kinds[-1:] * len(keys)][: len(keys)]  # the last key may stand for many
+            raise self._corrupt(keys, kinds, reply) if foreign(reply) else translate(reply, self._where, uncertain=uncertain)
+        if not isinstance(reply, list) or reply[0] not in script.replies:
+            raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
         return reply
 
-    def _corrupt(self, keys: list[str], kinds: list[str], error: r.ResponseError) -> StoreError:
-        if _code(error) == "CORRUPT":
+    def _or_raise(self, command: Command, reply: Any, uncertain: bool) -> Any:
+        if isinstance(reply, r.ResponseError):
+            if foreign(reply):
+                said = f"{command[1]} has the wrong type, somebody else writes to it; rename or delete it: {reply}"
+                raise StoreCorrupt(one_line(said), uncertain=uncertain) from reply
+            raise translate(reply, self._where, uncertain=uncertain) from reply
+        return reply
+
+    def _corrupt(self, keys: Sequence[str | bytes], kinds: list[str], error: r.ResponseError) -> StoreError:
+        if foreign(error) == "CORRUPT":
             return StoreCorrupt(f"somebody else wrote to a key of this queue: {one_line(str(error))}; set it right")
         found = zip(keys, kinds, self.ask([("TYPE", key) for key in keys]), strict=True)
         wrong = [(key, kind.decode()) for key, right, kind in found if kind not in (b"none", right.encode())]
-        held = ", ".join(f"{one_line(key)} is a {kind}" for key, kind in wrong)
+        names = [(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape"), kind) for key, kind in wrong]
+        held = ", ".join(f"{one_line(name)} is a {kind}" for name, kind in names)
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
-
-    def _translate(self, error: r.RedisError) -> StoreError:
-        advice = _REFUSALS.get(_code(error))
-        if isinstance(error, r.AuthenticationError | r.AuthorizationError) and advice is None:
-            advice = "the user or the password is wrong; correct the URL"
-        if advice is not None:
-            return StoreRefused(f"Redis at {self._where} refuses: {advice} ({one_line(str(error), 120)})")
-        return StoreError(f"Redis at {self._where} answered with an error: {one_line(str(error), 200)}")
-
-    def _unavailable(self, error: Exception, *, uncertain: bool = True) -> StoreUnavailable:
-        said = one_line(str(error), 160).rstrip(".") or type(error).__name__
-        return StoreUnavailable(f"cannot reach Redis at {self._where}: {said}; is it running, is EXQUEUE_URL right?", uncertain=uncertain)
 
 
 def readable(descriptors: list[int], seconds: float) -> set[int]:
@@ -198,19 +222,8 @@ def readable(descriptors: list[int], seconds: float) -> set[int]:
     return {descriptor for descriptor, _ in poll.poll(max(0.0, seconds) * 1000)}
 
 
-def _code(error: Exception) -> str:
-    """The code of an error of Redis. redis-py takes off those it has a class for; Redis 6 puts scripts' inside the text."""
-    words = [str(getattr(error, "status_code", "")), *str(error).split(" ")]
-    return next((code for word in words if (code := word.removeprefix("-")) in _CODES), "")
-
-
-def _surely_unsent(error: Exception) -> bool:
-    said = str(error)
-    return isinstance(error, r.BusyLoadingError) or "connecting to" in said.lower() or said.startswith("Error 111")
-
-
 def open_channel(url: str, *, timeout: float = 5.0, patience: float, start: float = 30.0) -> Channel:
-    """A channel to the server of a URL.
+    """A channel to the server of a URL, or to the servers.
 
     `timeout`: seconds for one reply; it must be longer than any block in BLMOVE. `start`: seconds that an embedded
     server gets to start and load its data.
@@ -218,5 +231,7 @@ def open_channel(url: str, *, timeout: float = 5.0, patience: float, start: floa
     Raises:
         ConfigError: the URL cannot be used.
     """
+    if url.partition("://")[0].endswith(("+sentinel", "+cluster")):
+        return Channel(several(url, timeout), where=safe_url(url), patience=patience)
     connect = connector(url, timeout, start)
     return Channel(connect, where=safe_url(url), patience=patience, leave=connect.leave)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -21,7 +22,8 @@ from exqueue.model.errors import ConfigError
 from exqueue.model.text import one_line
 from exqueue.store.embedded import EmbeddedServer
 
-SCHEMES: Final = ("redis", "rediss", "unix", "embedded")
+SCHEMES: Final = ("redis", "rediss", "unix", "embedded", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+KNOWN: Final = "redis://HOST:PORT/DB, rediss://, unix://, redis+sentinel://HOST:PORT,…/MASTER, redis+cluster://HOST:PORT,… or embedded:DIR"
 
 _UNCOUNTED: Final = 2**31  # the pool counts what it has ever made, and would stop at 100 after an outage
 _FROM_URL: Final = frozenset({"host", "port", "path", "db", "username", "password", "connection_class", "client_name"})
@@ -58,6 +60,17 @@ def safe_url(url: str) -> str:
     return one_line(re.sub(r"(?i)([?&][^=&]*(?:password|username)=)[^&]*", r"\1***", shown))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """A server on the network."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 class Connector:
     """Makes connections, not yet connected. `leave`: say that this process needs the server no more."""
 
@@ -81,16 +94,22 @@ def connector(url: str, timeout: float, start: float = 30.0) -> Connector:
     if scheme == "embedded":
         return _embedded(url, timeout, start)
     if scheme not in SCHEMES or not url.startswith(f"{scheme}://"):
-        raise ConfigError(f"{safe_url(url)!r} is not a URL exqueue knows; use redis://HOST:PORT/DB, rediss://, unix:// or embedded:DIR")
-    pool = ConnectionPool(**{**_parsed(url), **_options(timeout), "max_connections": _UNCOUNTED})
-    return Connector(pool.make_connection)
+        raise ConfigError(f"{safe_url(url)!r} is not a URL exqueue knows; use {KNOWN}")
+    return Connector(factory(parsed(url, url), timeout))
 
 
-def _parsed(url: str) -> dict[str, Any]:
-    """What the URL says of server, user, database and certificates. How we talk is not for the URL to say."""
+def factory(said: dict[str, Any], timeout: float) -> Callable[..., Any]:
+    """Makes connections to what a URL says, without connecting them. `timeout`: seconds for a connect, and for a reply."""
+    return ConnectionPool(**{**said, **_options(timeout), "max_connections": _UNCOUNTED}).make_connection
+
+
+def parsed(url: str, shown: str, form: str = "redis://USER:PASSWORD@HOST:PORT/DB or unix:///PATH?db=DB") -> dict[str, Any]:
+    """What the URL says of server, user, database and certificates. How we talk is not for the URL to say.
+
+    `shown`, `form`: the URL as the user wrote it, and how it should be written; for messages.
+    """
     unusable = ConfigError(
-        f"the URL {safe_url(url)!r} cannot be used; write redis://USER:PASSWORD@HOST:PORT/DB or unix:///PATH?db=DB, "
-        "and percent-encode special characters in the password"
+        f"the URL {safe_url(shown)!r} cannot be used; write {form}, and percent-encode special characters in the password"
     )
     try:
         said: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
@@ -104,7 +123,7 @@ def _parsed(url: str) -> dict[str, Any]:
     known = {name: value for name, value in said.items() if name in _FROM_URL or name.startswith("ssl_")}
     unknown = sorted(said.keys() - known.keys() - _NOT_FROM_URL)
     if unknown:
-        raise ConfigError(f"the URL {safe_url(url)!r} has an option {one_line(unknown[0])!r} that exqueue does not know")
+        raise ConfigError(f"the URL {safe_url(shown)!r} has an option {one_line(unknown[0])!r} that exqueue does not know")
     return known
 
 

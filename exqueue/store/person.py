@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exqueue.store.base import Steps
+from exqueue.store.replies import raw_id
 
 
 class PersonSteps(Steps):
@@ -30,10 +31,20 @@ class PersonSteps(Steps):
         """Ask that jobs be stopped that run; how many of them do. They go on until their runners have seen it."""
         return self._each("stop", queue, ids, asked=False)
 
+    def resign(self, queue: str, what: str, renewed: Sequence[tuple[str, bytes, bytes]]) -> int:
+        """Put what was signed anew in the place of what was read: id, old, new; at most a hundred. For how many that was done.
+
+        `what`: `bodies`, `chains`, `outbox` or `results`. What has changed since stays, and what belongs to a job that runs.
+        """
+        rest = tuple(part for job_id, old, new in renewed for part in (raw_id(job_id), old, new))
+        return int(self._run("resign", queue, rest=rest, what=what)[1])
+
     def pause(self, queue: str) -> bool:
         """Let no job begin until `resume`; False if it is paused already."""
+        self.heed_schema()
         return bool(self._run("pause", queue)[0] == b"paused")
 
     def resume(self, queue: str) -> bool:
         """Let jobs begin again; False if it was not paused."""
+        self.heed_schema()
         return bool(self._run("resume", queue)[0] == b"resumed")

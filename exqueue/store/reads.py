@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from exqueue.model.envelope import Envelope
 from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Progress, Run, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.store.care_reads import CareReader
+from exqueue.store.channel import Channel
 from exqueue.store.keys import BELL
 from exqueue.store.replies import raw_id, text_id
 
@@ -29,7 +31,11 @@ class BlockedKey:
 
 
 class Reader(CareReader):
-    """The reads, on one namespace of one server. Every method may raise StoreError."""
+    """The reads, on one namespace of one server. Every method may raise StoreError. `envelope`: what verifies results."""
+
+    def __init__(self, channel: Channel, namespace: str, envelope: Callable[[], Envelope] | None = None) -> None:
+        super().__init__(channel, namespace)
+        self._envelope = envelope or (lambda: Envelope(namespace))
 
     def counts(self, queue: str) -> Counts:
         """How many jobs are where; exact while nothing moves."""
@@ -143,14 +149,18 @@ class Reader(CareReader):
             *(("ZLEXCOUNT", keys["waiting"], f"[{key} ", f"({key}!") for key, _ in found),
         ])  # fmt: skip
         return [
-            BlockedKey(queue, key, text_id(head or b""), int(since), count)
+            BlockedKey(queue, key, text_id(head or b""), _moment(since), count)
             for (key, since), head, count in zip(found, heads, behind, strict=True)
         ]
 
     def result(self, queue: str, job_id: str) -> bytes | None:
-        """What a job that is done has returned, encoded; None if there is no such thing (any more)."""
+        """What a job that is done has returned, encoded; None if there is no such thing (any more).
+
+        Raises:
+            ResultUnavailable: it is not signed as it should be.
+        """
         found: bytes | None = self.channel.ask([("HGET", self._keys(queue)["results"], raw_id(job_id))])[0]
-        return found
+        return None if found is None else self._envelope().open_result(queue, job_id, found)
 
     def last_errors(self, queue: str, ids: Sequence[str]) -> list[ErrorInfo | None]:
         """The latest error of each of these jobs."""
@@ -184,7 +194,7 @@ def _count(value: bytes | None) -> int:
     return int(value) if value and value.isdigit() and len(value) < 16 else 0
 
 
-def _moment(score: bytes | None) -> int:
+def _moment(score: bytes | float | None) -> int:
     """A time in ms from a score; somebody else may have put infinity there."""
     return int(max(-1e17, min(1e17, float(score or 0))))
 

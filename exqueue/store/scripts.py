@@ -5,14 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
 from exqueue.model.lifecycle import Move, Place
 from exqueue.store.keys import KINDS, QueueKeys
+from exqueue.store.replies import raw_id
 
-_FIELD: Final = re.compile(r"^-- (keys|argv|uses|moves|replies):[ ]*(.*)$", re.MULTILINE)
+_FIELD: Final = re.compile(r"^-- (keys|argv|uses|checks|moves|replies):[ ]*(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,15 @@ class Script:
     source: str
     sha: str
 
-    def locate(self, keys: QueueKeys, given: dict[str, Any]) -> list[str]:
-        """The names of the keys it touches, in the order of its header; a processing list is that of the argument `slot`."""
-        return [keys.processing(given["slot"]) if name == "processing" else keys[name] for name in self.keys]
+    def locate(self, keys: QueueKeys, given: dict[str, Any], slots: Sequence[str] | None = None) -> list[str | bytes]:
+        """The names of the keys it touches, in the order of its header.
+
+        A processing list is that of the argument `slot`, or those of all `slots`: then it is the last one of the header.
+        """
+        if "processing" not in self.keys:
+            return [keys[name] for name in self.keys]
+        lists = [raw_id(keys.processing(slot)) for slot in ([given["slot"]] if slots is None else slots)]
+        return [found for name in self.keys for found in (lists if name == "processing" else [keys[name]])]
 
     def arguments(self, given: dict[str, Any], rest: tuple[str | bytes, ...]) -> list[Any]:
         """ARGV, in the order of the header. Raises TypeError where the call and the header differ."""
@@ -59,7 +67,7 @@ def script(name: str) -> Script:
     if shadowed:
         raise ValueError(f"{name}.lua: a part it uses has a name of its own for {shadowed}")
     kinds = ", ".join(f"'{KINDS[key]}'" for key in keys)
-    if "counters" in keys:
+    if "counters" in keys and header.get("checks") != "types":
         parts.append("local wrong = bad_counter()\nif wrong then return redis.error_reply(wrong) end")
     source = "\n".join([*parts, f"check({{{kinds}}})", text])
     return Script(

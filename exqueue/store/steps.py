@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
 from exqueue.model import policy as verdicts
 from exqueue.model.chain import NewJob
+from exqueue.model.errors import EnqueueUnknown, StoreError
 from exqueue.model.job import Claim, Progress
+from exqueue.model.schema import SCHEMA
 from exqueue.store.base import BATCH
 from exqueue.store.care import CareSteps
 from exqueue.store.keys import registry_key
 from exqueue.store.person import PersonSteps
 from exqueue.store.replies import Next, Settled, Stale, Unregistered, raw_id, read_next, text_id
+from exqueue.store.schema import heed, parse_schema, schema_key
 
 BATCH_BYTES: Final = 64 * 1024 * 1024
 
@@ -21,16 +26,24 @@ class Store(PersonSteps, CareSteps):
     """All steps: those of clients and worker processes here, those of persons and runners inherited."""
 
     def announce(self, queue: str) -> None:
-        """Put a queue on the list of queues; before its first job, so that no job is where nobody looks."""
-        registry = registry_key(self.namespace)
-        if not self.channel.ask([("SISMEMBER", registry, queue)])[0]:  # a full server refuses to be told again
-            self.channel.ask([("SADD", registry, queue)])
+        """Put a queue on the list of queues; before its first job, so that no job is where nobody looks.
+
+        Raises:
+            SchemaTooNew: a newer exqueue has written there.
+        """
+        registry, schema = registry_key(self.namespace), schema_key(self.namespace)
+        found, known = self.channel.ask([("GET", schema), ("SISMEMBER", registry, queue)])
+        heed(parse_schema(found, self.namespace), self.namespace)
+        self._looked = time.monotonic()
+        if not known:  # a full server refuses to be told again
+            self.channel.ask([("SET", schema, SCHEMA, "NX"), ("SADD", registry, queue)])
         self._announced.add(queue)
 
     def enqueue(self, queue: str, jobs: Sequence[NewJob], due: str = "") -> list[str]:
         """Accept jobs, a hundred in one step; for each the id it is known by if it is known, an empty text if it is new.
 
-        `due`: see `options.due_of`. Known: its own id was accepted before, or another job has its unique name.
+        `due`: see `options.due_of`. Known: its own id was accepted before, or another job has its unique name. Raises
+        EnqueueUnknown when too few replicas have confirmed it, also if it is known.
         """
         if queue not in self._announced:
             self.announce(queue)
@@ -39,12 +52,31 @@ class Store(PersonSteps, CareSteps):
             rest: list[str | bytes] = []
             for job in jobs[start:end]:
                 rest += (job.id, job.head, job.body, job.terms, job.chain)
-            reply = self._run("enqueue", queue, rest=tuple(rest), due=due)
+            reply = self._accept(queue, tuple(rest), due, tuple(job.id for job in jobs[start:]), begun=start > 0)
             if reply[0] == b"founded":  # also after somebody emptied the server under us
-                self.announce(queue)
+                self._announce_again(queue)
             for position, known in zip(reply[1::2], reply[2::2], strict=True):
                 found[start + position] = text_id(known)
         return found
+
+    def _announce_again(self, queue: str) -> None:
+        """Try to: the job is accepted, so no failure may say that it was not. A runner of the queue announces it, too."""
+        self._announced.discard(queue)
+        with contextlib.suppress(StoreError):
+            self.announce(queue)
+
+    def _accept(self, queue: str, rest: tuple[str | bytes, ...], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
+        try:
+            self.heed_schema()
+            if not self._copies:
+                return self._run("enqueue", queue, rest=rest, due=due)
+            reply, confirmed = self._run_confirmed("enqueue", queue, rest=rest, due=due)
+        except StoreError as error:
+            error.ids, error.uncertain = ids, error.uncertain or begun  # those before have been accepted
+            raise
+        if confirmed < self._copies:
+            raise EnqueueUnknown(ids, confirmed, self._copies)
+        return reply
 
     def wait(self, queue: str, slot: str, seconds: float, wake: int | None, *, closed: bool = False) -> None:
         """Block until a job has been moved into the slot's list, at most so long. What came, only `claim` can tell.

@@ -18,6 +18,7 @@ from exqueue.model.errors import CannotLoad
 from exqueue.model.job import JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import Call, Configured
+from exqueue.model.redact import Redact
 from exqueue.model.schedule import next_tick
 from exqueue.model.settings import Settings
 from exqueue.model.steer import seconds_of
@@ -52,7 +53,7 @@ class TestApp(Exqueue):
         self._known: dict[str, type[Worker]] = {}
         self._limits: dict[str, str] = {}
         self._specs: tuple[WorkerSpec, ...] = ()
-        self._timetable = Timetable(self.store, self.reader, ())
+        self._timetable = Timetable(self.store, self.reader, (), self.envelope())
         self._numbers = itertools.count(1)
         self._slots: set[str] = set()
         self._lock = threading.Lock()
@@ -78,7 +79,7 @@ class TestApp(Exqueue):
     def serve(self, *workers: type[Any]) -> None:
         """Let the schedules of these workers fire from now on, as a runner of theirs would: at each tick that `advance` passes."""
         self._specs = tuple(spec_of(check_worker(worker)) for worker in workers)
-        self._timetable = Timetable(self.store, self.reader, self._specs)
+        self._timetable = Timetable(self.store, self.reader, self._specs, self.envelope())
         for spec in self._specs:
             self.store.announce(spec.queue)
         self._timetable.look()
@@ -177,7 +178,7 @@ class TestApp(Exqueue):
 
     def _start(self, queue: str, *, raising: bool) -> Ran | float | None:
         with self._slot() as slot:
-            post = Post(slot, "test", queue, "{}", self._limits_of(queue), self.settings.max_body)
+            post = Post(slot, "test", queue, "{}", self._limits_of(queue), self.envelope(), Redact.parse(self.settings.redact))
             hand = Hand(self.store, post, self._known, self._numbers)
             found = hand.start()
         if isinstance(found, Ran):
@@ -212,7 +213,7 @@ class TestApp(Exqueue):
         except CannotLoad:
             pass
         try:  # it travels with the job
-            return decode(record.header, self.reader.bodies(record.queue, [record.id])[0], self._known)[0]
+            return decode(record.header, matching.open_body(self, record, self.reader.bodies(record.queue, [record.id])[0]), self._known)[0]
         except CannotLoad:
             return None
 
@@ -221,7 +222,7 @@ class _Enqueuer(Enqueuer):
     """`then`: what to do once jobs are written."""
 
     def __init__(self, app: TestApp) -> None:
-        super().__init__(app.store, app.reader, app.settings)
+        super().__init__(app.store, app.reader, app.envelope, Redact.parse(app.settings.redact))
         self.then: Callable[[], object] = lambda: None
 
     def enqueue_many(self, target: type[Any] | Configured[Any], calls: Iterable[Call]) -> list[Job]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line
 from exqueue.model.worker import Worker
-from exqueue.runtime.execute import Execution, execute
 from exqueue.runtime.work import Post, Work, said
 from exqueue.store.replies import Next, Unregistered
 from exqueue.store.steps import Store
@@ -66,7 +64,7 @@ class Hand(Work):
         claim = self._claim()
         if not isinstance(claim, Claim):
             return claim
-        done = self._execute(claim, 0.0)
+        done = self._execute(claim, 0.0, self._see)
         verdict = verdicts.settle(done.outcome, claim.run, done.policy, 0.0)
         self._settle(claim, done, verdict)
         found = self._reader.find(claim.queue, claim.id)
@@ -83,12 +81,6 @@ class Hand(Work):
         if isinstance(found, Unregistered):
             raise AssertionError(f"slot {post.slot} of {post.queue} was closed by this test, so no job can be run on it")
         return found
-
-    def _execute(self, claim: Claim, chance: float) -> Execution:
-        report = functools.partial(self._report, claim)
-        done = execute(claim, self._known, self._watch, chance, report=report, around=self._see)
-        self._end_if_forked()
-        return done
 
     def _see(self, perform: Callable[[], object]) -> object:
         try:

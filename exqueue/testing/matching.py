@@ -10,7 +10,7 @@ from typing import Any, Final
 from exqueue.app import Exqueue
 from exqueue.client.jobs import Job
 from exqueue.model.codec import decode
-from exqueue.model.errors import CannotLoad, ConfigError
+from exqueue.model.errors import CannotLoad, ConfigError, Untrusted
 from exqueue.model.job import ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import Call, Configured, due_of, terms_of
@@ -118,8 +118,16 @@ def _found(app: Exqueue, wanted: Wanted, place: Place) -> Iterator[JobRecord]:
     for queue in app.reader.queues():
         records = [record for record in app.reader.all_in(queue, place) if wanted.agrees(record, now_ms)]
         for record, body in zip(records, app.reader.bodies(queue, [record.id for record in records]), strict=True):
-            if wanted.fits(record, body):
+            if wanted.fits(record, open_body(app, record, body)):
                 yield record
+
+
+def open_body(app: Exqueue, record: JobRecord, body: bytes) -> bytes:
+    """A body as the codec takes it; nothing where it cannot be trusted."""
+    try:
+        return app.envelope().open(record.queue, record.id, record.terms, record.header, body)
+    except Untrusted:
+        return b""
 
 
 def _counted(app: Exqueue, found: list[Job], count: int | None, which: str, where: str) -> list[Job]:

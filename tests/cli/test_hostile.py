@@ -129,6 +129,30 @@ def test_a_time_may_be_anything(exq: Command, hands: Hands, place: str, score: s
     assert found == []
 
 
+@pytest.mark.parametrize("score", ["inf", "-inf", "1e300"])
+def test_a_key_may_be_blocked_since_any_time(exq: Command, hands: Hands, score: str) -> None:
+    hands.fail("X", key="A")
+    since = hands.ask("ZSCORE", hands.keys["blocked"], "A")
+    hands.ask("ZADD", hands.keys["blocked"], score, "A")
+    shown = exq("blocked", "list").lines
+    hands.ask("ZADD", hands.keys["blocked"], since, "A")
+    assert [line.split()[:3] for line in shown[:2]] == [["key", "queue", "head"], ["A", "Add", "X"]]
+
+
+def test_an_event_may_be_called_anything(exq: Command, hands: Hands) -> None:
+    hands.fail("X")
+    evil = EVIL.encode("utf-8", "surrogatepass")
+    hands.ask("XADD", hands.keys["events"], "*", "event", evil, "job", evil, "more", evil)
+    assert RAW.findall(exq("events").out + exq("events", "--json").out) == []
+
+
+@pytest.mark.parametrize("line", [b"{}", b'{"message":"no"}', b'{"reason":1}', b'{"reason":""}'])
+def test_an_error_without_a_reason_has_one_all_the_same(exq: Command, hands: Hands, line: bytes) -> None:
+    hands.fail("X")
+    hands.ask("HSET", hands.keys["errors"], "X", line)
+    assert exq("failed", "list", "--json").json[0]["errors"][0]["reason"] == "unreadable"
+
+
 @pytest.mark.parametrize(
     "key", ["pending", "delayed", "failed", "jobs", "bodies", "runs", "errors", "counters", "slots", "graves", "schedules"]
 )

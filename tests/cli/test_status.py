@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.model.redact import DEFAULT
+from exqueue.store.connection import KNOWN
 from tests.cli.conftest import Command
 from tests.cli.kit import Hands
 
@@ -91,6 +93,11 @@ def test_config_shows_each_value_and_where_it_came_from(bare: Command, tmp_path:
         "kill_after 10.0 default",
         "patience 5.0 default",
         "max_body 16777216 default",
+        "accept_data_loss False default",
+        "durability local default",
+        "replicas 1 default",
+        "signing_keys none default",
+        f"redact {DEFAULT} default",
     ]
 
 
@@ -105,6 +112,11 @@ def test_config_as_json(bare: Command, tmp_path: Path, monkeypatch: pytest.Monke
         "kill_after": {"value": 10.0, "source": "default"},
         "patience": {"value": 5.0, "source": "default"},
         "max_body": {"value": 1000, "source": "EXQUEUE_MAX_BODY"},
+        "accept_data_loss": {"value": False, "source": "default"},
+        "durability": {"value": "local", "source": "default"},
+        "replicas": {"value": 1, "source": "default"},
+        "signing_keys": {"value": "none", "source": "default"},
+        "redact": {"value": DEFAULT, "source": "default"},
     }
 
 
@@ -120,7 +132,7 @@ def test_config_asks_no_server(bare: Command, tmp_path: Path, monkeypatch: pytes
      ("EXQUEUE_LEASE", "nan", "lease is nan; it takes a number from 0.5"),
      ("EXQUEUE_MAX_BODY", "1e6", "EXQUEUE_MAX_BODY: max_body is '1e6'; it takes a number"),
      ("EXQUEUE_NAMESPACE", "a{b", "namespace 'a{b' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
-     ("EXQUEUE_URL", "http://x", "'http://x' is not a URL exqueue knows; use redis://HOST:PORT/DB, rediss://, unix:// or embedded:DIR"),
+     ("EXQUEUE_URL", "http://x", f"'http://x' is not a URL exqueue knows; use {KNOWN}"),
      ("EXQUEUE_URL", "redis://x:port", f"the URL 'redis://x:port' cannot be used; {HOW}"),
      ("EXQUEUE_URL", "embedded:", "'embedded:' names no directory; use embedded:DIR, for example embedded:.exqueue")],
 )  # fmt: skip
@@ -132,5 +144,5 @@ def test_a_wrong_setting_is_named_on_one_line(bare: Command, monkeypatch: pytest
 def test_an_unknown_setting_in_pyproject_is_named(bare: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.exqueue]\nleese = 60\n")
     monkeypatch.chdir(tmp_path)
-    known = "url, namespace, lease, grace, kill_after, patience, max_body"
+    known = "url, namespace, lease, grace, kill_after, patience, max_body, accept_data_loss, durability, replicas, signing_keys, redact"
     assert bare("status").refusal == (2, "", f"exqueue: pyproject.toml [tool.exqueue]: unknown setting 'leese'; known are {known}")

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from exqueue.app import Exqueue
 from exqueue.model.chain import NewJob
-from exqueue.model.job import Header
+from exqueue.model.job import Header, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.store.invariants import broken
 from exqueue.store.replies import raw_id
@@ -43,7 +43,8 @@ class Yard:
         """Enqueue a job; `body` in place of its pickled arguments, `delay` in ms."""
         body = b"\x01" + pickle.dumps((args, {})) if body is None else body
         header = Header(worker=worker, at=1, args=", ".join(map(repr, args)), by=by, python="3.x", cloudpickle="3", size=len(body))
-        self.app.store.enqueue(self.queue, [NewJob(job_id, header, body)], delay)
+        sealed = body and self.app.envelope().close(self.queue, job_id, Terms(), header, body)
+        self.app.store.enqueue(self.queue, [NewJob(job_id, header, sealed)], delay)
 
     def ask(self, *command: Any) -> Any:
         return self.app.channel.ask([command])[0]

@@ -11,7 +11,10 @@ import pytest
 import typer
 
 from exqueue.cli.main import cli
+from exqueue.model.errors import Untrusted
+from exqueue.model.facts import Facts
 from exqueue.model.lifecycle import TABLE, mermaid
+from exqueue.model.queue_checks import examine
 from exqueue.store.keys import KINDS
 from exqueue.store.scripts import script, script_names
 from tests.docs.test_readme import README, ROOT, Follower, blocks, table
@@ -64,9 +67,14 @@ def test_the_table_of_commands_has_all_commands_with_their_options() -> None:
     assert told == dict(_commands(typer.main.get_command(cli), "exqueue"))
 
 
+def test_the_table_of_checks_has_all_checks_of_the_doctor() -> None:
+    assert [check.strip("`") for check, *_ in table(DOCS / "doctor.md", "check")] == [finding.check for finding in examine(Facts())]
+
+
 def test_the_reasons_why_a_job_cannot_be_loaded_are_those_of_the_code() -> None:
     code = "\n".join((ROOT / "exqueue" / name).read_text("utf-8") for name in ("model/codec.py", "runtime/execute.py"))
-    reasons = set(re.findall(r'CannotLoad\(\s*"(\w+)"', code)) | set(re.findall(r'_error\(claim, "(bad_\w+)"', code))
+    reasons = set(re.findall(r'CannotLoad\(\s*"(\w+)"', code)) | set(re.findall(r'errors\.error\("(bad_\w+)"', code))
+    reasons |= {Untrusted("altered", "").reason}
     assert {reason.strip("`") for reason, _ in table(DOCS / "pickling.md", "reason")} == reasons
 
 
@@ -92,6 +100,13 @@ def test_no_line_names_a_path_of_a_machine_or_a_foreign_host(page: Path) -> None
 def test_no_line_is_too_long_to_be_read_beside_the_code(page: Path) -> None:
     wide = [line for line in page.read_text("utf-8").splitlines() if len(line) > 140 and not line.startswith("|")]
     assert wide == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "| shown by |" in page.read_text("utf-8")], ids=lambda page: page.stem)
+def test_every_test_that_a_page_names_is_there(page: Path) -> None:
+    named = set(re.findall(r"`(tests/[^`]*)`", page.read_text("utf-8")))
+    absent = [name for name in sorted(named) if not _is_test(*name.partition("[")[0].partition("::")[::2])]
+    assert (len(named) > 3, absent) == (True, [])
 
 
 def test_the_index_names_every_page() -> None:
@@ -127,6 +142,11 @@ def test_a_decision_is_named_as_its_file_and_fits_on_a_page(page: Path) -> None:
 
 def test_the_next_version_has_a_place_in_the_changelog() -> None:
     assert _headings(ROOT / "CHANGELOG.md")[:2] == ["Changelog", "Unreleased"]
+
+
+def _is_test(path: str, name: str) -> bool:
+    file = ROOT / path
+    return file.is_file() and re.search(rf"^(async )?def {re.escape(name)}\(", file.read_text("utf-8"), re.MULTILINE) is not None
 
 
 def _prose(page: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 
 import pytest
@@ -11,6 +12,8 @@ from exqueue.model.errors import StoreUnavailable
 from exqueue.model.lifecycle import Place
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.caretaker import Caretaker, Identity
+from exqueue.store.keys import BELL
+from exqueue.store.slotinfo import SlotInfo
 from tests.client.workers import Add, Send
 from tests.conftest import on_servers
 
@@ -32,7 +35,7 @@ def test_a_queue_that_somebody_else_writes_to_is_told_of_once_and_the_others_are
         while not app.jobs(Place.PENDING, Send):
             caretaker.promote()
             caretaker.deliver()
-            caretaker.take_over(0, set())
+            caretaker.take_over(float, set())
             caretaker.sweep()
     assert [message.partition(", will")[0] for message in caplog.messages] == ["cannot promote for Add", "cannot purge for Add"]
     app.channel.ask([("DEL", app.store.keys("Add")["delayed"], app.store.keys("Add")["done"])])
@@ -59,3 +62,36 @@ def test_more_than_a_hundred_old_results_are_removed_at_once(app: Exqueue, caret
     while app.queue(Add).counts().done:
         caretaker.deliver()
     assert app.queue(Add).counts().completed == 250
+
+
+def test_a_bell_that_a_late_blmove_has_brought_into_a_closed_slot_is_rung_again(app: Exqueue, caretaker: Caretaker) -> None:
+    app.store.register("Add", "s", "{}", "r")
+    app.store.recover("Add", "s", "r", "", ("", ""), None)
+    app.enqueue(Add.options(priority=1), 1)  # it is ranked, so all that is in `pending` is a bell
+    keys = app.store.keys("Add")
+    app.channel.ask([("LMOVE", keys["pending"], keys.processing("s"), "LEFT", "RIGHT")])
+    caretaker.sweep()
+    lists = app.channel.ask([("LRANGE", key, 0, -1) for key in (keys["pending"], keys.processing("s"))])
+    assert (lists, app.store.bury("Add", "s", 0)) == ([[BELL], []], True)
+
+
+def test_where_another_runner_beats_on_the_host_of_a_silent_one_it_has_a_lease_to_kill_what_runs_there(
+    app: Exqueue, caretaker: Caretaker
+) -> None:
+    for slot, runner in (("a.1", "silent"), ("b.1", "beating")):
+        app.store.register("Add", slot, SlotInfo(slot, runner, "elsewhere", 7, 7).encode(), runner)
+    found = []
+    for now in (0, 20, 40, 59, 60):
+        app.store.beat("Add", "beating", {})
+        caretaker.take_over(functools.partial(float, now), set())
+        found.append([slot.slot for slot in app.reader.slots("Add")])
+    assert found == [["a.1", "b.1"]] * 4 + [["b.1"]]
+
+
+@on_servers
+def test_a_beat_that_is_read_late_is_not_taken_for_an_old_one(app: Exqueue, caretaker: Caretaker) -> None:
+    app.store.register("Add", "a.1", SlotInfo("a.1", "beating", "elsewhere", 7, 7).encode(), "beating")
+    moments = iter((0.0, 40.0, *[40.5] * 10))  # frozen, or waiting for a reply, for longer than a lease at the first look
+    caretaker.take_over(functools.partial(next, moments), set())
+    caretaker.take_over(functools.partial(next, moments), set())
+    assert [slot.slot for slot in app.reader.slots("Add")] == ["a.1"]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from exqueue.app import Exqueue
 from exqueue.model.chain import NewJob
-from exqueue.model.codec import decode
+from exqueue.model.codec import decode, load
+from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ConfigError, StoreError, StoreUnavailable
-from exqueue.model.job import Claim
+from exqueue.model.job import Claim, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import Call
 from exqueue.model.schedule import Cron, Missed, Recorded, cron
+from exqueue.model.signing import Keys, is_signed
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.timetable import Timetable
 from exqueue.store.care_reads import CareReader
@@ -45,10 +48,10 @@ class Clocked(Reader):
 class Runner:
     """What a runner with these workers does about schedules."""
 
-    def __init__(self, app: Exqueue, *specs: WorkerSpec, store: Store | None = None) -> None:
+    def __init__(self, app: Exqueue, *specs: WorkerSpec, store: Store | None = None, envelope: Envelope | None = None) -> None:
         self.app = app
         self.reader = Clocked(app.channel, app.settings.namespace)
-        self.timetable = Timetable(store or app.store, self.reader, specs)
+        self.timetable = Timetable(store or app.store, self.reader, specs, envelope)
         for spec in specs:
             app.store.announce(spec.queue)
 
@@ -92,6 +95,17 @@ def test_what_fires_is_a_job_of_the_worker_without_arguments(app: Exqueue) -> No
     claim = app.store.claim("Daily", "s", "s/1")
     assert isinstance(claim, Claim)
     assert (claim.header.at, decode(claim.header, claim.body, {})) == (ms("2026-11-23T07:00:01"), (Daily, Call()))
+
+
+def test_what_fires_is_signed_where_the_runner_has_keys(app: Exqueue) -> None:
+    envelope = Envelope(app.settings.namespace, Keys.parse("the only key of this test"))
+    runner = Runner(app, replace(spec(), keep=60.0, terms=Terms(key="*", blocks=True).encode()), envelope=envelope)
+    runner.look("22T12:00")
+    runner.look("23T07:00:01")
+    app.store.register("Daily", "s", "{}", "r")
+    claim = app.store.claim("Daily", "s", "s/1")
+    assert isinstance(claim, Claim)
+    assert (is_signed(claim.body), load(claim, {}, envelope, [])) == (True, (Daily, Call()))
 
 
 def test_a_runner_that_looks_while_another_is_about_to_fire_makes_no_second_job(app: Exqueue) -> None:
@@ -163,12 +177,14 @@ def test_without_schedules_nothing_is_asked_after_the_first_look(app: Exqueue, m
     runner.timetable.look()
 
 
-def test_while_the_clock_is_set_back_nothing_fires_and_the_log_says_so_once(app: Exqueue, caplog: pytest.LogCaptureFixture) -> None:
-    runner = Runner(app, spec())
-    seen = [runner.look(now) for now in ("22T12:00", "24T07:00:01", "23T07:00:01", "23T07:00:02", "24T07:00:02", "25T07:00:01")]
-    assert seen == [[], *[["Daily-20261124T0700Z"]] * 4, ["Daily-20261124T0700Z", "Daily-20261125T0700Z"]]
-    assert _logged(caplog, logging.ERROR) == [
-        f"{DAILY} fires nothing until the clock of Redis, which was set back, reaches its last tick again"
+def test_when_the_clock_is_set_back_ticks_fire_that_have_not_and_no_other(app: Exqueue, caplog: pytest.LogCaptureFixture) -> None:
+    runner = Runner(app, spec(cron("0 * * * *")))
+    runner.look("22T12:00")
+    seen = [runner.look(f"22T{now}")[-1] for now in ("13:00:01", "16:00:01", "14:30", "15:00:01", "16:00:02", "17:00:01")]
+    assert [job.removeprefix("Daily-20261122T") for job in seen] == ["1300Z", "1600Z", "1600Z", "1500Z", "1500Z", "1700Z"]
+    assert _logged(caplog, logging.WARNING) == [
+        f"the clock of Redis was set back behind the last tick of {DAILY}; what has fired does not fire again",
+        f"{DAILY} is due, but there is a job Daily-20261122T1600Z in Daily already; none was enqueued",
     ]
 
 

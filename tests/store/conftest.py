@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.store.repair import Repair
 from tests.store.kit import Bench
 
 
@@ -12,3 +15,10 @@ from tests.store.kit import Bench
 def bench(app: Exqueue) -> Bench:
     """The queue `q`, empty."""
     return Bench(app)
+
+
+@pytest.fixture
+def mended(bench: Bench) -> Iterator[None]:
+    """For tests that keep a repair from what it is there for: it is done after them."""
+    yield
+    list(Repair(bench.store).run())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from tests.store.kit import FAIL, Bench
+from tests.store.kit import BODY, FAIL, Bench
 
 Act = Callable[[], object]
 
@@ -69,8 +69,14 @@ def _resume(bench: Bench) -> Act:
     return lambda: bench.store.resume("q")
 
 
+def _resign(bench: Bench) -> Act:
+    bench.put("a", "b", "c")
+    return lambda: bench.store.resign("q", "bodies", [("a", BODY, b"new a"), ("x", BODY, b"x"), ("c", BODY, b"new c"), ("b", b"", b"b")])
+
+
 REPEATABLE: Final[dict[str, Callable[[Bench], Act]]] = {
     "stop": _stop,
+    "resign": _resign,
 }
 SAFE: Final[dict[str, Callable[[Bench], Act]]] = {
     "requeue": _requeue,

@@ -77,9 +77,8 @@ class QueueModel(Places):
             return Empty()
         if first.id not in held:
             held.insert(0, first.id)
-        attempts, failures, crashes = first.spent
-        first.place, first.token, first.spent = Place.PROCESSING, token, (attempts + 1, failures, crashes)
-        first.begun = True
+        first.place, first.token, first.begun = Place.PROCESSING, token, True
+        first.spent = (first.spent[0] + 1, *first.spent[1:])
         self.starts += 1
         return (slot, first.id, token, first.spent)
 
@@ -136,10 +135,17 @@ class QueueModel(Places):
                 self.leave_key(job)
             else:
                 self.remove(job)
-        reply = self.claim(start[0], next_token) if next_token and answer == Settled() else answer
+        reply: Answer | Settled | Stale = answer
+        if next_token and answer == Settled():
+            reply = self.claim(start[0], next_token) if job else self._claimed_then(start[0])
         if job and not (isinstance(reply, tuple) and len(reply) == 4):  # else the place is taken again
             self._wake()
         return reply
+
+    def _claimed_then(self, slot: str) -> Answer:
+        """Asked again: what was claimed then, if anything was. A slot that was closed meanwhile takes nothing new."""
+        held = [self.jobs[job_id] for job_id in self.held[slot][:1]]
+        return next(((slot, job.id, job.token, job.spent) for job in held if job.token), Empty())
 
     def recover(self, slot: str, started: tuple[str, str], verdict: str) -> str:
         """Take back what a dead process holds; `started`: id and token of what it is known to run."""
@@ -149,7 +155,6 @@ class QueueModel(Places):
         if any(job.token and (job.id, job.token) != started for job in held):
             return "changed"
         self.slots.discard(slot)
-        self.settled.pop(slot, None)
         for job in held:
             if job.token:
                 self._end(slot, job)
@@ -164,12 +169,12 @@ class QueueModel(Places):
         empty = not self.held[slot]
         if empty:
             del self.held[slot]
+            self.settled.pop(slot, None)
         return empty
 
     def promote(self, limit: int) -> int:
         """Those whose time has come: the head of a key to its old place, all others to the end of the line or of their key."""
-        found = self.due(Place.DELAYED, limit)
-        for job in found:
+        for job in (found := self.due(Place.DELAYED, limit)):
             (self.join if self.is_head(job) else self.append)(job)
         return len(found)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from exqueue.model.job import Progress
-from tests.store import care_steps, person_steps
+from tests.store import care_steps, fsck_steps, person_steps
 from tests.store.kit import DISCARD, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
 Act = Callable[[], object]
@@ -196,6 +196,7 @@ REPEATABLE: Final[dict[str, Callable[[Bench], Act]]] = {
     "report": _report,
     **care_steps.REPEATABLE,
     **person_steps.REPEATABLE,
+    **fsck_steps.REPEATABLE,
 }
 # Asked again these leave the same, but answer that there was nothing (more) to do, or less time to wait; recover says how
 # it found the slot.
@@ -206,5 +207,6 @@ SAFE: Final[dict[str, Callable[[Bench], Act]]] = {
     "enqueue keyed": _enqueue_keyed,
     **care_steps.SAFE,
     **person_steps.SAFE,
+    **fsck_steps.SAFE,
 }
 STEPS: Final = {**REPEATABLE, **SAFE, **care_steps.NEITHER}

@@ -14,7 +14,7 @@ from exqueue.store.replies import Empty
 from tests.conftest import on_servers
 from tests.store.kit import Bench
 
-on_real_servers = pytest.mark.parametrize("channel", ["embedded", "redis"], indirect=True)
+on_real_servers = pytest.mark.parametrize("channel", ["embedded", "redis", "cluster"], indirect=True)
 
 
 @pytest.fixture

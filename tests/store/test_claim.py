@@ -7,7 +7,7 @@ import pytest
 from exqueue.model.job import Claim, Header, Run
 from exqueue.model.lifecycle import Place
 from exqueue.store.replies import Empty, Unregistered
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import BODY, FAIL, HEADER, Bench
 
 ADOPTED = Header(problem="its id was found in a list of the queue, but there is no such job")

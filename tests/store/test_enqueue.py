@@ -7,7 +7,7 @@ import pytest
 from exqueue.model.chain import NewJob
 from exqueue.model.job import Run
 from exqueue.model.lifecycle import Place
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import BODY, HEADER, Bench
 
 
@@ -146,7 +146,8 @@ def test_a_queue_is_listed_from_its_first_job_on(bench: Bench) -> None:
 @on_servers
 def test_a_job_enqueued_after_the_server_was_emptied_is_in_a_queue_that_is_listed(bench: Bench) -> None:
     bench.put("a")
-    bench.ask("DEL", *bench.ask("KEYS", f"{bench.app.settings.namespace}:*"))
+    bench.ask("DEL", f"{bench.app.settings.namespace}:queues")
+    bench.ask("DEL", *bench.ask("KEYS", f"{bench.app.settings.namespace}:{{q}}:*"))
     bench.put("b")
     assert bench.app.reader.queues() == ["q"]
 

@@ -12,7 +12,7 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.model.errors import ConfigError, StoreError, StoreRefused, StoreUnavailable
 from exqueue.model.settings import Settings
-from exqueue.store.channel import Channel
+from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import connector, safe_url
 from tests.store.kit import Bench
 from tests.store.servers import Server, running
@@ -39,7 +39,7 @@ def app(server: Server) -> Iterator[Exqueue]:
 def refused(url: str) -> str:
     """What is said of a URL that cannot be used."""
     with pytest.raises(ConfigError) as caught:
-        connector(url, 1)()
+        open_channel(url, patience=0).ask([("PING",)])
     return str(caught.value)
 
 
@@ -118,7 +118,9 @@ def test_a_user_who_may_not_load_scripts_can_still_run_ours(server: Server) -> N
 @pytest.mark.parametrize(
     "url",
     [
-        "", "localhost", "localhost:6379", "http://localhost", "redis:localhost", "redis+sentinel://h/0", "redis://h:port/0", "redis://h:99999/0",
+        "", "localhost", "localhost:6379", "http://localhost", "redis:localhost", "redis+sentinel://h", "redis+sentinel://h,/m", "redis+sentinel://h:x/m",
+        "redis+sentinel://h/m/x", "redis+sentinel://h/m?unknown=1", "redis+cluster://h/1", "redis+cluster://h?db=1", "redis+cluster://",
+        "redis+cluster://h:0", "redis+cluster://[::1", "redis+mirror://h", "redis://h:port/0", "redis://h:99999/0",
         "redis://[::1/0", "redis://h/0?db=x", "redis://h/0?socket_timeout=x", "redis://h/0?unknown=1", "redis://h/nodb", "unix://",
         "embedded:", "embedded://x", "\x1b[2J://x",
     ],
@@ -132,7 +134,8 @@ def test_a_url_that_cannot_be_used_is_refused_on_one_printable_line(url: str) ->
     [
         f"redis://:{SECRET}@h:port/0", f"redis://u:{SECRET}@h:99999/0", f"http://u:{SECRET}@h", f"u:{SECRET}@h:6379", f":{SECRET}@h",
         f"redis://:{SECRET}/x@h:6379/0", f"redis://:{SECRET}#x@h:6379/0", f"redis://u:{SECRET}?x@h/0", f"redis://h:port/0?password={SECRET}",
-        f"redis://:x@{SECRET}@h:port/0", f"embedded://:{SECRET}@h",
+        f"redis://:x@{SECRET}@h:port/0", f"redis+sentinel://u:{SECRET}@h,h:x/m", f"redis+sentinel://h/?sentinel_password={SECRET}",
+        f"redis+cluster://:{SECRET}@h/1", f"redis+cluster://:{SECRET}/x@h:1", f"embedded://:{SECRET}@h",
     ],
 )  # fmt: skip
 def test_the_password_of_a_url_that_cannot_be_used_is_not_shown(url: str) -> None:
@@ -146,6 +149,12 @@ def test_the_password_of_a_url_that_cannot_be_used_is_not_shown(url: str) -> Non
         (f"redis://:{SECRET}@h:1/0", "redis://***@h:1/0"),
         (f"rediss://u:{SECRET}@x@h/0", "rediss://***@h/0"),
         (f"unix://u:{SECRET}@/run/r.sock?db=1", "unix://***@/run/r.sock?db=1"),
+        (f"redis+sentinel://u:{SECRET}@h:1,i:2/m/0", "redis+sentinel://***@h:1,i:2/m/0"),
+        (
+            f"redis+sentinel://h:1,i/m?sentinel_username=u&sentinel_password={SECRET}",
+            "redis+sentinel://h:1,i/m?sentinel_username=***&sentinel_password=***",
+        ),
+        (f"rediss+cluster://:{SECRET}@h:1,i:2", "rediss+cluster://***@h:1,i:2"),
         ("embedded:.exqueue", "embedded:.exqueue"),
         ("redis://h\x1b[2J\n/0", "redis://h\\x1b[2J /0"),
     ],

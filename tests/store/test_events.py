@@ -7,7 +7,7 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.model.policy import Fail, Recover
 from exqueue.store.events import EventReader
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import CRASH, FAIL, RETRY, SNOOZE, Bench
 from tests.store.steps import STEPS
 
@@ -46,6 +46,11 @@ TOLD: dict[str, list[str]] = {
     "delete done": ["deleted a"],
     "cancel": ["cancelled c", "cancelled a"],
     "cancel keyed": ["cancelled b", "cancelled a"],
+    "relocate": ["failed lost", "blocked lost", "repaired lost", "repaired twice"],
+    "strip": ["repaired", "failed x", "repaired x"],
+    "retie": ["repaired b"],
+    "reorder": ["repaired b"],
+    "recount": ["repaired", "repaired", "repaired"],
     "pause": ["paused"],
     "resume": ["resumed"],
 }

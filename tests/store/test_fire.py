@@ -101,6 +101,15 @@ def test_a_schedule_that_changed_never_goes_back(bench: Bench, now: int, since: 
 
 
 @on_servers
+@pytest.mark.parametrize(("seen", "since"), [(TICK, 5), (TICK + 1, TICK), (None, TICK)])
+def test_a_schedule_goes_back_only_from_the_tick_that_the_caller_saw(bench: Bench, seen: int | None, since: int) -> None:
+    fire(bench)
+    for _ in range(2):
+        bench.store.schedule("q", WORKER, 5, TEXT, future_ms=seen)
+    assert records(bench) == {WORKER: Recorded(since, "UTC", "0 7 * * *")}
+
+
+@on_servers
 @pytest.mark.parametrize("junk", ["", "x", f"{TICK}", "-5 UTC * * * * *", "9" * 15 + " UTC * * * * *", b"\xff", b"\xff UTC *"])
 def test_what_is_no_record_counts_as_none(bench: Bench, junk: str | bytes) -> None:
     bench.ask("HSET", bench.keys["schedules"], WORKER, junk)

@@ -146,6 +146,12 @@ def test_a_cancelled_job_is_gone_wherever_it_stands(keyed: Bench, victim: str) -
 
 
 @on_servers
+def test_a_cancelled_job_that_waits_sets_none_of_its_key_free(keyed: Bench) -> None:
+    keyed.store.cancel("q", ["a2"])
+    assert (keyed.pending, keyed.ids(Place.WAITING)) == (["a1", "b1", "p"], ["a3", "b2"])
+
+
+@on_servers
 def test_a_head_that_waits_for_its_retry_can_be_cancelled(keyed: Bench) -> None:
     keyed.apply(keyed.take(), RETRY)
     keyed.store.cancel("q", ["a1"])

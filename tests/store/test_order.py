@@ -8,7 +8,7 @@ import pytest
 
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import CRASH, RELEASE, SNOOZE, Bench
 
 any_order = pytest.mark.parametrize("order", [*permutations("stuv")], ids="".join)

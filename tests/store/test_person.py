@@ -9,7 +9,7 @@ import pytest
 
 from exqueue.model.lifecycle import Place
 from exqueue.store.scripts import script
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import ERROR, FAIL, Bench
 
 ACT: dict[str, Callable[[Bench, Sequence[str]], int]] = {

@@ -16,7 +16,7 @@ from exqueue.model.codec import REFERENCE
 from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Run
 from exqueue.model.lifecycle import Place
 from exqueue.store.slotinfo import SlotInfo
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import CRASH, ERROR, HEADER, Bench
 
 PACKAGE = Path(exqueue.__file__).parent

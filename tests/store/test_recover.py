@@ -8,10 +8,10 @@ import pytest
 
 from exqueue.model.job import Claim
 from exqueue.model.lifecycle import Place
-from exqueue.model.policy import Fail, Recover
-from exqueue.store.replies import Empty, Stale, Unregistered
-from tests.conftest import on_servers
-from tests.store.kit import CRASH, RELEASE, Bench
+from exqueue.model.policy import Fail, Recover, Settling
+from exqueue.store.replies import Empty, Settled, Unregistered
+from tests.conftest import on_servers_and_cluster as on_servers
+from tests.store.kit import CRASH, DISCARD, FAIL, RELEASE, RETRY, SNOOZE, Bench
 
 
 @on_servers
@@ -146,7 +146,25 @@ def test_a_closed_slot_gets_no_job_by_completing_its_last_one_again(bench: Bench
     assert isinstance(bench.complete(claim, "s/2"), Claim)
     bench.recover("s", replace(claim, id="b", token="s/2"))
     before = bench.snapshot()
-    assert (bench.complete(claim, "s/2"), bench.snapshot()) == (Stale(), before)
+    assert (bench.complete(claim, "s/2"), bench.snapshot()) == (Empty(), before)
+
+
+@on_servers
+@pytest.mark.parametrize("verdict", [RETRY, SNOOZE, FAIL, RELEASE, DISCARD])
+def test_who_is_taken_for_dead_after_it_has_settled_is_told_that_it_has(bench: Bench, verdict: Settling) -> None:
+    claim = bench.start("a")
+    bench.apply(claim, verdict)
+    bench.recover("s")
+    before = bench.snapshot()
+    assert (bench.apply(claim, verdict), bench.snapshot()) == (Settled(), before)
+
+
+@on_servers
+def test_what_a_slot_has_settled_last_is_forgotten_with_its_grave(bench: Bench) -> None:
+    bench.complete(bench.start("a"))
+    bench.recover("s")
+    bench.store.bury("q", "s", 0)
+    assert "settled" not in bench.snapshot()
 
 
 @on_servers

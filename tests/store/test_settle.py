@@ -11,7 +11,7 @@ from exqueue.model.job import Claim, Run, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Recover, Retry, Snooze
 from exqueue.store.replies import Empty, Settled, Stale
-from tests.conftest import on_servers
+from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import CRASH, DISCARD, ERROR, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Bench
 
 SETTLE: dict[str, Callable[[Bench, Claim], object]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from exqueue.store.slotinfo import SlotInfo
 from tests.conftest import on_servers
 from tests.store.kit import Bench
@@ -95,7 +97,18 @@ def test_a_closed_slot_is_as_old_as_its_first_recovery(bench: Bench) -> None:
     bench.recover("s")
     bench.ask("HINCRBY", bench.keys["graves"], "s", -60_000)
     bench.recover("s")
-    assert bench.store.bury("q", "s", 60_000)
+    before = bench.snapshot()
+    assert (bench.store.bury("q", "s", 60_000), bench.snapshot() == before) == (False, False)
+
+
+@on_servers
+@pytest.mark.parametrize(("ago", "buried"), [(0, False), (9_000, False), (10_001, True)])
+def test_a_closed_slot_is_forgotten_ten_seconds_after_it_was_found_old(bench: Bench, ago: int, buried: bool) -> None:
+    now = bench.reader.now_ms()  # a step of the clock makes it old within a moment, while a client of it may still block
+    bench.open("s")
+    bench.recover("s")
+    bench.ask("HSET", bench.keys["graves"], "s", f"{now - 60_000} {now - ago}")
+    assert (bench.store.bury("q", "s", 60_000), bench.reader.graves("q")) == (buried, [] if buried else ["s"])
 
 
 @on_servers

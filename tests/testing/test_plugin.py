@@ -84,7 +84,7 @@ def test_what_must_always_hold_is_checked_after_the_test(project: Project) -> No
             assert not isinstance(default_app(), TestApp)
     """)
     ran.assert_outcomes(passed=2, errors=1)
-    ran.stdout.fnmatch_lines(["the jobs of this test are not as they must be:", "Greet: bodies has b'x', which is no job"])
+    ran.stdout.fnmatch_lines(["the jobs of this test are not as they must be:", "Greet: x has bodies, but no header"])
 
 
 def test_inline_is_a_fixture_too(project: Project) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from exqueue import Worker, call, enqueue, enqueue_many
+from exqueue import Worker, call, enqueue, enqueue_many, secret
 from exqueue.model import outcome as o
 from exqueue.model import policy as verdicts
 from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Counts
 from exqueue.model.lifecycle import Place
+from exqueue.model.settings import Settings
+from exqueue.model.signing import Keys
 from exqueue.testing import TestApp
 from tests.testing.workers import Kept, Later, Nesting, Note, Ordered, Slow, Troubled, Watched
 
@@ -168,6 +170,15 @@ def test_a_limit_is_that_of_the_workers_own_queue(exqueue_app: TestApp) -> None:
     enqueue_many(Slow.options(queue="Note"), [call(word) for word in "abc"])
     enqueue(Note, "d")
     assert len(exqueue_app.drain()) == 4
+
+
+def test_an_app_with_keys_signs_and_finds_its_jobs_by_what_they_carry(done: Done) -> None:
+    keys = Keys.parse("the only key of this test")
+    app = TestApp(Settings(url="fakeredis:", namespace="test", signing_keys=keys))
+    app.enqueue(Kept, secret("word"))
+    app.assert_enqueued(Kept, "word")
+    assert (app.run_one().place, app.broken()) == (Place.DONE, [])
+    app.close()
 
 
 def test_a_result_is_kept(exqueue_app: TestApp) -> None:

@@ -20,6 +20,12 @@ local function claimed(id, run)
           redis.call('HGET', bodies, id) or '', redis.call('HGET', terms, id) or ''}
 end
 
+-- Asked again: what was claimed then. A slot that was closed meanwhile takes nothing new.
+local function claimed_before(slot)
+  local id, run = held(slot)
+  return id and run.token ~= '-' and claimed(id, run) or {'empty'}
+end
+
 local function stamp(id, run, slot, token, limits)
   run.attempt, run.since, run.token = run.attempt + 1, now_ms(), token
   write_run(id, run)

@@ -13,6 +13,6 @@ if standing == 'owned' then
   forget(id, 'completed')
   tell('completed', id)
 end
-local reply = next_token == '' and {'completed'} or claim(slot, next_token, limits)
+local reply = next_token == '' and {'completed'} or standing == 'again' and claimed_before(slot) or claim(slot, next_token, limits)
 if standing == 'owned' and reply[1] ~= 'claimed' then wake() end -- else the place is taken again
 return reply

@@ -1,5 +1,5 @@
 -- recover: take back all that a dead worker process holds and close its slot; repeated, it also empties a closed slot
--- keys: pending ranked processing runs jobs errors failed slots graves settled beats counters control starts bell terms heads waiting blocked events
+-- keys: pending ranked processing runs jobs errors failed slots graves beats counters control starts bell terms heads waiting blocked events
 -- argv: slot runner beat id token to error
 -- uses: line gate key errors
 -- moves: processing -> pending, processing -> failed, waiting -> pending
@@ -17,7 +17,6 @@ for _, other in ipairs(held) do
   if string.sub(owner, 1, #slot + 1) == slot .. '/' and (other ~= id or owner ~= token) then return {'changed'} end
 end
 redis.call('HDEL', slots, slot) -- the first write is one a full server allows
-redis.call('HDEL', settled, slot)
 redis.call('HSETNX', graves, slot, whole(now_ms()))
 for i = #held, 1, -1 do
   local other = held[i]

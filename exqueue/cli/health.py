@@ -1,0 +1,90 @@
+"""`exqueue health`: for probes. One line, an exit code, nothing written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Annotated
+
+import typer
+
+from exqueue.app import Exqueue
+from exqueue.cli import render, select
+from exqueue.cli.context import Context
+from exqueue.model.text import one_line
+from exqueue.runtime.host import host_id
+from exqueue.store.pulse import SLOWEST, Pulse, refusal
+from exqueue.store.slotinfo import SlotInfo
+
+Queues = Annotated[list[str] | None, typer.Option("--queue", metavar="NAME", help="Only this queue.", show_default=False)]
+Workers = Annotated[
+    list[str] | None, typer.Option("--worker", metavar="NAME", help="Only the queues of this worker type.", show_default=False)
+]
+Here = Annotated[bool, typer.Option("--here", help="Only runners of this host (container) count, and their queues, with jobs or not.")]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds that a runner gets to show a beat.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was seen. `refused`: why Redis takes no writes. `served`, `unserved`: the queues that were to be served."""
+
+    refused: str = ""
+    served: list[str] = field(default_factory=list)
+    unserved: list[str] = field(default_factory=list)
+    missing: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether all is well."""
+        return not (self.refused or self.unserved or self.missing)
+
+    def __str__(self) -> str:
+        if self.refused:
+            return f"Redis takes no writes: {self.refused}"
+        if self.missing:
+            return self.missing
+        if self.unserved:
+            return f"no runner beats for {one_line(', '.join(self.unserved))}"
+        return f"healthy: Redis takes writes; {one_line(', '.join(self.served)) or 'nothing to run'}{' served' if self.served else ''}"
+
+
+def health(
+    context: typer.Context, queues: Queues = None, workers: Workers = None, here: Here = False, wait: Wait = SLOWEST + 1,
+    json: select.Json = False,
+) -> None:  # fmt: skip
+    """Tell whether Redis takes writes and a runner beats for every queue that has jobs. Exit codes: 0 yes, 1 no, 3 Redis is away."""
+    obj: Context = context.obj
+    found = look(obj.app(), queues or [], workers or [], here=here, wait=wait)
+    if json:
+        render.print_json({"healthy": found.well, **asdict(found)})
+    else:
+        render.console().print(render.cell(found, 400))
+    if not found.well:
+        raise typer.Exit(1)
+
+
+def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wait: float) -> Health:
+    """Look. Returns as soon as each queue that is to be served was seen to be; `wait`: seconds at most."""
+    if refused := refusal(app.reader):
+        return Health(refused=refused)
+    slots = {name: app.reader.slots(name) for name in app.reader.queues()}
+    wanted = [name for name in slots if _wanted(name, slots[name], queues, workers)]
+    absent = [name for name in queues if name not in slots]
+    if absent or (workers and not wanted):
+        return Health(missing=f"there is no queue {one_line(', '.join(absent))} yet" if absent else "no such worker is known yet")
+    mine = {name: {slot.runner for slot in slots[name] if slot.host == host_id()} for name in wanted}
+    if here and not any(mine.values()):
+        return Health(missing="no runner of this host has a worker process there")
+    todo = [name for name in wanted if (mine[name] if here else app.reader.counts(name).unfinished)]
+    seen = Pulse(app.reader, todo)
+
+    def beaten(name: str) -> bool:
+        return bool(seen.beating[name] & mine[name] if here else seen.beating[name])
+
+    seen.watch(lambda _: all(beaten(name) or not seen.known[name] for name in todo), wait)
+    return Health(served=[name for name in todo if beaten(name)], unserved=[name for name in todo if not beaten(name)])
+
+
+def _wanted(name: str, slots: list[SlotInfo], queues: list[str], workers: list[str]) -> bool:
+    """Whether this queue is meant: by its name, or by a worker type, whose queue is called as it is unless it sets another one."""
+    served = {slot.worker.rpartition(":")[2] for slot in slots} | {name}
+    return not (queues or workers) or name in queues or bool(served & set(workers))

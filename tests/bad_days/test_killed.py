@@ -1,0 +1,31 @@
+"""kill -9 of the server, and its return: nothing is lost, nobody starts anything anew, and work goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from exqueue.model.job import Counts
+from tests.bad_days.jobs import SAY, has_run, put
+from tests.bad_days.server import BadServer
+from tests.runtime.rig import Rig
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("server", [["--appendfsync", "always"], ["--appendfsync", "everysec"]], indirect=True, ids=lambda words: words[1])
+def test_a_server_killed_ten_times_loses_nothing_and_its_workers_go_on(server: BadServer, rig: Rig) -> None:
+    rig.workers(SAY)
+    runner = rig.start()
+    rig.until(lambda: len(rig.pids("Say")) == 2)
+    pids = sorted(rig.pids("Say"))
+    for n in range(10):  # by turns while all are idle, and in the middle of a job
+        if n % 2:
+            put(rig.app, f"slow{n}")
+            rig.until(lambda n=n: f"begin slow{n}" in rig.said)  # type: ignore[misc]
+        server.kill()
+        rig.open_gate(f"slow{n}")
+        server.start()
+        put(rig.app, f"next{n}")
+        rig.until(lambda n=n: has_run(rig, f"next{n}", *[f"slow{n}"] * (n % 2)))  # type: ignore[misc]
+    rig.until(lambda: rig.app.queue("Say").counts() == Counts(enqueued=15, completed=15))
+    assert (len(rig.said), sorted(rig.pids("Say")), rig.stop(runner)) == (30, pids, 0)

@@ -1,0 +1,12 @@
+"""Seeds that have failed once, and what they found. A seed means something else once the simulation itself is changed: what
+it found has a test of its own, too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KEPT: Final = {
+    2: "a bell in the list of a closed slot was never rung again, and the slot never forgotten",
+    355: "a step of the server's clock made a closed slot be forgotten while a client of it could still block",
+}

@@ -1,0 +1,287 @@
+"""What stands between an actor and the server: a connection that stops before each request, loses some, and blocks for BLMOVE.
+
+The server is a real one, so that the Lua files are what runs. Only its clock is not its own: they ask a key for the time.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import socket
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import hiredis
+from redis import exceptions as r
+
+from exqueue.store.scripts import Script, script, script_names
+from tests.simulation.probe import Look, Probe
+from tests.simulation.stage import Actor, Stage
+
+EPOCH: Final = 1_763_899_197_000  # ms; three seconds before a full minute, for those with a schedule
+CLOCK: Final = """
+local server = redis
+local redis = setmetatable({call = function(name, ...)
+  if name ~= 'TIME' then return server.call(name, ...) end
+  local now = server.call('GET', 'now')
+  return {string.sub(now, 1, -7), string.sub(now, -6)}
+end}, {__index = server})
+"""
+
+
+@functools.cache
+def by_the_clock(name: str) -> tuple[Script, str, str]:
+    """A step; its source with the clock of the simulation; the sha of that."""
+    step = script(name)
+    source = CLOCK.replace("\n", " ") + step.source
+    return step, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+class Server:
+    """One connection to a real server, which all actors of all seeds share. `path`: its Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(30)
+        self._socket.connect(path)
+        self._reader = hiredis.Reader()
+        for command in (
+            ("CONFIG", "SET", "hash-max-listpack-value", "1000000"),  # else its hashes have an order of chance
+            ("CONFIG", "SET", "hash-max-listpack-entries", "10000"),
+            ("CONFIG", "SET", "set-max-listpack-value", "1000"),
+        ):
+            self.ask([command])
+        self.names = {by_the_clock(name)[0].sha: name for name in script_names()}
+        for name in script_names():
+            self.ask([("SCRIPT", "LOAD", by_the_clock(name)[1])])
+
+    def ask(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """Send them together; errors are among the replies. (redis-py would take most of the time of a seed.)"""
+        self._socket.sendall(b"".join([hiredis.pack_command(command) for command in commands]))
+        replies: list[Any] = []
+        while len(replies) < len(commands):
+            reply = self._reader.gets()
+            if reply is False:
+                self._reader.feed(self._socket.recv(1 << 20))
+            else:
+                replies.append(r.ResponseError(str(reply)) if isinstance(reply, hiredis.ReplyError) else reply)
+        return replies
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@dataclass(slots=True)
+class Troubles:
+    """How likely what goes wrong is, for one request; `slow`: that it takes up to two seconds."""
+
+    lost: float = 0.0
+    unsent: float = 0.0
+    refused: float = 0.0
+    slow: float = 0.0
+    torn: float = 0.0  # a pipeline, into which the requests of others come
+
+
+@dataclass(slots=True)
+class Waiter:
+    """A client that blocks in BLMOVE, as the server knows it. `moved`: it has got something."""
+
+    actor: Actor
+    source: str
+    target: str
+    until: float
+    moved: bool = False
+
+
+Heard = Callable[[str, str, list[Any], list[Any], Look], None]
+
+
+class Wire:
+    """All connections of one seed. `heard`: told of each step that was executed, and of each move: name, queue, ARGV, reply."""
+
+    def __init__(self, server: Server, stage: Stage, heard: Heard) -> None:
+        self.server = server
+        self.stage = stage
+        self.troubles = Troubles()
+        self.counts: dict[str, int] = defaultdict(int)
+        self.waiting: dict[str, list[Waiter]] = defaultdict(list)
+        self.cut: dict[str, float] = {}
+        self.skew = 0.0
+        self.skews = [0.0]
+        self._heard = heard
+        self._told = ""
+        self._names = server.names
+        self._probe = Probe(server.ask)
+        server.ask([("FLUSHALL",)])
+
+    def clock_us(self) -> int:
+        """The server's clock."""
+        return EPOCH * 1000 + round((self.stage.now + self.skew) * 1_000_000)
+
+    def connect(self) -> Line:
+        """A new connection."""
+        return Line(self)
+
+    def exchange(self, commands: list[tuple[Any, ...]], timeout: float) -> list[Any]:
+        """One request of the current actor: a pause, perhaps some trouble, and the replies."""
+        stage, chance, troubles = self.stage, self.stage.rng.random, self.troubles
+        stage.pause(chance() * 2 if chance() < troubles.slow else chance() * 0.004)
+        self.counts["requests"] += 1
+        if self.cut.get(stage.current.place, -1.0) > stage.now:
+            self.counts["cut"] += 1
+            stage.pause(timeout)
+            raise r.TimeoutError("Timeout reading from socket")
+        draw = chance()
+        if draw < troubles.unsent:
+            self.counts["unsent"] += 1
+            stage.note("unsent", commands[0][0])
+            raise r.ConnectionError("Error 104 while writing to socket. Connection reset by peer.")
+        if troubles.unsent <= draw < troubles.unsent + troubles.refused:
+            self.counts["refused"] += 1
+            return [r.OutOfMemoryError("command not allowed when used memory > 'maxmemory'.") for _ in commands]
+        replies = self._in_parts(commands) if len(commands) > 1 and chance() < troubles.torn else self._execute(commands)
+        if chance() < troubles.lost:
+            self.counts["lost"] += 1
+            stage.note("lost")
+            raise r.ConnectionError("Connection closed by server.")
+        return replies
+
+    def _in_parts(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        replies = []
+        for command in commands:
+            replies += self._execute([command])
+            self.stage.pause()
+        return replies
+
+    def _execute(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        first = commands[0]
+        if first[0] == "EVALSHA":
+            return [self._step(first)]
+        if first[0] == "TIME":
+            seconds, micros = divmod(self.clock_us(), 1_000_000)
+            now = [b"%d" % seconds, b"%d" % micros]
+            return [now, *self._execute(commands[1:])] if commands[1:] else [now]
+        replies = self.server.ask(commands)
+        self.stage.note(*first[:2])
+        return replies
+
+    def _step(self, command: tuple[Any, ...]) -> Any:
+        name = self._names[command[1]]
+        now = str(self.clock_us())
+        commands: list[tuple[Any, ...]] = [("SET", "now", now)] * (now != self._told)
+        self._told = now
+        keys, argv = command[3 : 3 + command[2]], command[3 + command[2] :]
+        queue = keys[0].partition("{")[2].partition("}")[0]
+        commands += [("EVALSHA", by_the_clock(name)[2], *command[2:]), self._probe.command(queue)]
+        blocked = [key for key in keys if self.waiting.get(key)]
+        *_, reply, seen = self.server.ask(commands)
+        if isinstance(reply, Exception):
+            self.stage.violated(f"{name} raised {reply}")
+            raise reply
+        self.stage.note(name, *argv[:4], reply[0])
+        self.counts["steps"] += 1
+        look = self._probe.read(queue, seen)
+        self._heard(name, queue, list(argv), reply, look)
+        for key in blocked:
+            self.serve(key)
+        return reply
+
+    # Blocking moves: whoever waits longest is served first, as soon as there is something.
+
+    def serve(self, key: str) -> None:
+        """Give what is there to those who wait for it."""
+        waiting = self.waiting[key]
+        while waiting and self._move(waiting[0].source, waiting[0].target):
+            waiter = waiting.pop(0)
+            waiter.moved = True
+            self.stage.note("moved", waiter.actor.name)
+            self.stage.wake(waiter.actor)
+
+    def _move(self, source: str, target: str) -> bool:
+        found = self.server.ask([("LMOVE", source, target, "LEFT", "RIGHT")])[0]
+        if found is None:
+            return False
+        queue = source.partition("{")[2].partition("}")[0]
+        look = self._probe.read(queue, self.server.ask([self._probe.command(queue)])[0])
+        self._heard("blmove", queue, [source, target, found.decode()], [b"moved"], look)
+        return True
+
+    def block(self, source: str, target: str, seconds: float) -> Waiter | None:
+        """BLMOVE begins; None if it has moved something at once."""
+        if self._move(source, target):
+            return None
+        stage = self.stage
+        waiter = Waiter(stage.current, source, target, stage.now + seconds)
+        self.waiting[source].append(waiter)
+        stage.later(seconds, functools.partial(self.leave, waiter))
+        return waiter
+
+    def leave(self, waiter: Waiter) -> None:
+        """The server takes the client off its list."""
+        if waiter in self.waiting[waiter.source]:
+            self.waiting[waiter.source].remove(waiter)
+
+    def hang_up(self, actor: Actor) -> None:
+        """Its process is gone; the server hears of it soon, or, where the network is cut, only when the block is over."""
+        soon = 0.0 if self.stage.rng.random() < 0.5 else self.stage.rng.random() * 0.3
+        for waiter in [waiter for waiting in self.waiting.values() for waiter in waiting if waiter.actor is actor]:
+            if self.cut.get(actor.place, -1.0) <= self.stage.now:
+                self.stage.later(soon, functools.partial(self.leave, waiter))
+
+
+class Line:
+    """A connection as exqueue.store.channel uses one."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._replies: list[Any] = []
+        self._waiter: Waiter | None = None
+        self._blocking = False
+        self.timeout = 0.8
+
+    def pack_commands(self, commands: Any) -> list[Any]:
+        return list(commands)
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self._replies = self._wire.exchange(command, self.timeout)
+
+    def send_command(self, *args: Any) -> None:
+        """BLMOVE: until the reply is read the actor is where a real one would be, in the kernel."""
+        _, source, target, _, _, seconds = args
+        wire, stage, chance = self._wire, self._wire.stage, self._wire.stage.rng.random
+        stage.pause(chance() * 0.004)
+        wire.counts["requests"] += 1
+        if wire.cut.get(stage.current.place, -1.0) > stage.now:
+            stage.pause(self.timeout)
+            raise r.TimeoutError("Timeout reading from socket")
+        if chance() < wire.troubles.unsent:
+            raise r.ConnectionError("Error 104 while writing to socket. Connection reset by peer.")
+        self._waiter = wire.block(source, target, float(seconds))
+
+    def read_response(self) -> Any:
+        if self._replies:
+            reply = self._replies.pop(0)
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+        return self._end_of_block()
+
+    def _end_of_block(self) -> None:
+        wire, waiter, chance = self._wire, self._waiter, self._wire.stage.rng.random
+        if waiter is not None and not waiter.moved:
+            wire.stage.pause(waiter.until - wire.stage.now)
+            if chance() < wire.troubles.lost * 2 or wire.cut.get(wire.stage.current.place, -1.0) > wire.stage.now:
+                wire.counts["lost"] += 1  # the server does not know yet, and may still move something
+                wire.stage.later(chance(), functools.partial(wire.leave, waiter))
+                raise r.ConnectionError("Connection closed by server.")
+            wire.leave(waiter)  # its time is over, or a signal has come: CLIENT UNBLOCK
+        if waiter is None or waiter.moved:
+            wire.stage.pause()
+            if chance() < wire.troubles.lost * 2:
+                wire.counts["lost"] += 1
+                raise r.ConnectionError("Connection closed by server.")
+
+    def disconnect(self) -> None:
+        self._replies = []

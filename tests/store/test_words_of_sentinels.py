@@ -1,0 +1,88 @@
+"""Which sentinel is believed when they do not agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from exqueue.store.connection import Address
+from exqueue.store.pool import Unsent
+from exqueue.store.sentinel import Sentinels
+
+OLD, NEW = Address("old", 1), Address("new", 2)
+
+
+@dataclass
+class Scripted:
+    """A connection on which these replies come, again and again."""
+
+    replies: list[Any]
+    host: str = ""
+    port: int = 0
+    position: int = -1
+
+    def pack_commands(self, commands: Sequence[Any]) -> Sequence[Any]:
+        return commands
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self.position = -1
+
+    def read_response(self) -> Any:
+        self.position += 1
+        return self.replies[self.position]
+
+    def disconnect(self) -> None:
+        """Nothing to close."""
+
+
+def word(master: Address, epoch: int, flags: str = "master", described: Address | None = None) -> list[Any]:
+    """What a sentinel answers."""
+    old = described or master
+    fields = {"ip": old.host, "port": str(old.port), "flags": flags, "config-epoch": str(epoch)}
+    return [[master.host.encode(), str(master.port).encode()], [text.encode() for pair in fields.items() for text in pair]]
+
+
+def chosen(*words: list[Any]) -> Address:
+    """The server to which a connection is made."""
+    made: list[Address] = []
+    addresses = tuple(Address("sentinel", n) for n in range(len(words)))
+
+    def make(address: Address) -> Any:
+        made.append(address)
+        return Scripted([[b"master", 0, []]])
+
+    Sentinels(addresses, "m", lambda address: Scripted(words[address.port]), make).connect()  # type: ignore[arg-type,return-value]
+    return made[0]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [word(NEW, 2), word(OLD, 1)],
+        [word(OLD, 1), word(NEW, 2)],
+        [word(OLD, 1, "master,s_down"), word(NEW, 2)],
+        [word(OLD, 1), word(NEW, 1, "master,failover_in_progress", described=OLD)],
+        [word(NEW, 1, "master,s_down"), word(NEW, 1)],
+        [[None, []], word(NEW, 1)],
+    ],
+    ids=["first", "second", "old one down", "taking over", "down for one", "unknown to one"],
+)
+def test_the_latest_word_counts(words: list[list[Any]]) -> None:
+    assert chosen(*words) == NEW
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [word(OLD, 1), word(OLD, 1, "master,failover_in_progress")],
+        [word(OLD, 1, "master,failover_in_progress"), word(OLD, 1)],
+        [word(OLD, 1, "master,o_down")],
+    ],
+    ids=["about to be replaced", "the other way round", "down"],
+)
+def test_a_master_that_is_down_or_about_to_be_replaced_is_left_alone(words: list[list[Any]]) -> None:
+    with pytest.raises(Unsent, match="is down, or about to be replaced"):
+        chosen(*words)
