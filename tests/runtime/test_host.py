@@ -33,5 +33,5 @@ def test_a_process_is_gone_when_none_has_its_pid_or_another_one_has(dead: int) -
 def test_a_slot_whose_process_was_dead_before_anybody_had_looked_is_closed_by_the_next_runner(app: Exqueue, dead: int) -> None:
     left = SlotInfo("r.1", "r", HERE.host, dead, 0, dead, 1, "app:Add")
     app.store.beat("Add", "r", {"r.1": left.encode()})  # by its runner, which was then killed
-    Caretaker(app.store, app.reader, HERE, (WorkerSpec("app:Add", "Add", 1, 3),), 30).take_over(0, set())
+    Caretaker(app.store, app.reader, HERE, (WorkerSpec("app:Add", "Add", 1, 3),), 30).take_over(lambda: 0.0, set())
     assert app.reader.slots("Add") == []
