@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+SEED ?=
+SEEDS ?= 5000
 SECONDS ?= 300
 CHAOS_ARGS ?=
 
@@ -9,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check mutants fmt clean chaos soak
+.PHONY: help setup demo test test-fast nightly check mutants simulate fmt clean chaos soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
@@ -43,6 +45,10 @@ chaos: setup ## Kill, freeze and cut off everything for SECONDS while jobs run; 
 soak: setup ## Run a mixed load for SECONDS, with kills; does any memory grow, is any key left?
 	$(BIN)/python scripts/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+nightly: setup ## Look longer: a million hostile entries, wider bounds of the model, more seeds
+	EXQUEUE_HOSTILE=1000000 EXQUEUE_MODEL=all STATEFUL=10000 $(BIN)/pytest --timeout=36000 tests/hostile tests/model/test_protocol.py tests/store/test_stateful.py
+	$(MAKE) simulate SEEDS=50000
+
 check: setup ## Lint, format, types, layers and sizes; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +59,9 @@ check: setup ## Lint, format, types, layers and sizes; changes nothing
 
 mutants: setup ## Take away each guard in turn, and show which test notices; minutes
 	$(BIN)/python -m scripts.mutants
+
+simulate: setup ## Play seeds of the simulation: SEEDS=50000, or one with all its turns: SEED=17
+	$(BIN)/python -m tests.simulation $(if $(SEED),$(SEED) --trace,0-$$(($(SEEDS) - 1)) --jobs $$(nproc))
 
 fmt: setup ## Format, and fix what can be fixed without thinking
 	$(BIN)/ruff check --fix-only .

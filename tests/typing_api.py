@@ -171,4 +171,4 @@ def what_comes_back() -> None:
     app.failed().filter(errors="no")  # type: ignore[call-arg]
 
     assert_type(enqueue(Fetch, secret("https://h/?key=x"), retries=secret(1)), Job)
-    enqueue(Fetch, secret(1))  # type: ignore[arg-type]
+    enqueue(Fetch, secret(1))  # type: ignore[call-overload]

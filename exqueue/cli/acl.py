@@ -13,7 +13,7 @@ from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError
 from exqueue.model.names import check_name
-from exqueue.store.roles import Role, rules
+from exqueue.store.roles import Role, demanded, rules
 
 PLACEHOLDER: Final = "#SHA256-OF-THE-PASSWORD"  # no server takes it, so nobody gets a password that everybody knows
 
@@ -36,17 +36,21 @@ def acl(
     context: typer.Context, roles: Roles = None, name: Name = None, generate: Generate = False, update: Update = False,
     pin: Pin = False, json: select.Json = False,
 ) -> None:  # fmt: skip
-    """Print an ACL SETUSER line for each role in this namespace. Asks no server."""
+    """Print an ACL SETUSER line for each role in this namespace, for servers like that of the URL. Asks no server."""
     if name and len(roles or []) != 1:
         raise ConfigError("--user names one user; say which with one --role")
     if update and generate:
         raise ConfigError("--update leaves the password as it is; give it or --generate, not both")
     obj: Context = context.obj
-    namespace = obj.app().settings.namespace
+    settings = obj.app().settings
+    also = demanded(settings.url, settings.copies)
     users = [
-        _user(role, check_name("user", name or f"exq-{role}"), rules(role, namespace, pinned=pin), generate=generate, update=update)
+        _user(
+            role, check_name("user", name or f"exq-{role}"), rules(role, settings.namespace, pinned=pin, also=also),
+            generate=generate, update=update,
+        )
         for role in roles or Role
-    ]
+    ]  # fmt: skip
     if json:
         render.print_json([_as_json(user) for user in users])
         return

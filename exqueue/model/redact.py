@@ -13,6 +13,7 @@ from exqueue.model.errors import ConfigError
 
 HIDDEN: Final = "***"
 DEFAULT: Final = "*password*,*passwd*,*secret*,*token*,*api_key*,*authorization*,*credential*"
+_LONGEST: Final = 4000  # characters of a quoted value
 
 _PATTERN: Final = re.compile(r"[\w.*?-]+")
 _PAIR: Final = re.compile(  # name=value, 'name': value, ['name'] = value
@@ -97,11 +98,12 @@ def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _end_of_quoted(text: str, at: int) -> int:
-    """After the closing quote; where there is none, at the end of the line."""
-    quote = text[at]
-    at += 1
-    while at < len(text) and text[at] != "\n":
+    """After the closing quote, be it some lines below; where there is none, at the end of the line."""
+    quote, begin = text[at], at + 1
+    at = begin
+    while at < min(len(text), begin + _LONGEST):
         if text[at] == quote:
             return at + 1
         at += 2 if text[at] == "\\" else 1
-    return min(at, len(text))
+    line = text.find("\n", begin)
+    return len(text) if line < 0 else line

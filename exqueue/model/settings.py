@@ -27,7 +27,7 @@ class Settings:
     `accept_data_loss`: run also on a server that evicts keys, and say nothing of one without an append-only file.
     `patience`: how long a client goes on trying to reach Redis before it raises.
     `durability`: `local`, what Redis has acknowledged; or `replicated`, what `replicas` of its replicas have confirmed, too.
-    `signing_keys`: none for the embedded server means those of its directory, see `keyfile.keys_of`.
+    `signing_keys`: none for the embedded server means those of its directory, see `keys_of`.
     `redact`: names of arguments, with * and ?, separated by commas, whose values are not shown.
     """
 

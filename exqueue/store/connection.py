@@ -54,10 +54,10 @@ class Connection(Protocol):
 
 def safe_url(url: str) -> str:
     """The URL without its password, on one line; whatever form it has, what could be a password is left out."""
+    url = re.sub(r"(?i)([?&][^=&]*(?:password|username)=)[^&]*", r"\1***", url)  # first, since they may have an @ in them
     scheme = re.match(r"[a-z][a-z0-9+]*:(//)?", url)
     _, at, after = url.rpartition("@")
-    shown = f"{scheme[0] if scheme and '@' not in scheme[0] else ''}***@{after}" if at else url
-    return one_line(re.sub(r"(?i)([?&][^=&]*(?:password|username)=)[^&]*", r"\1***", shown))
+    return one_line(f"{scheme[0] if scheme and '@' not in scheme[0] else ''}***@{after}" if at else url)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -55,7 +55,7 @@ _SENDS: Final = {
     Role.RUNNER: f"{_FIND} {_ENQUEUE} hgetall hkeys hmget hexists hlen llen lindex lrange zcard info time blmove client|id client|unblock",
     Role.OPERATOR: f"{_LIST} type",
     Role.VIEWER: _LIST,
-    Role.KEEPER: f"{_ENQUEUE} get scan pttl smembers hkeys hget hmget hlen llen zcard hscan lrange time",
+    Role.KEEPER: f"{_ENQUEUE} get scan pttl smembers hkeys hget hmget hstrlen hlen llen zcard hscan lrange time",
 }
 _ENQUEUING: Final = ("enqueue",)
 _STEPS: Final = {
@@ -66,7 +66,7 @@ _STEPS: Final = {
     ),
     Role.OPERATOR: ("cancel", "delete", "pause", "requeue", "resume", "skip", "stop"),
     Role.VIEWER: (),
-    Role.KEEPER: ("audit", "persist", "recount", "recover", "relocate", "reorder", "retie", "strays", "strip", "tally"),
+    Role.KEEPER: ("audit", "persist", "recount", "recover", "relocate", "reorder", "resign", "retie", "strays", "strip", "tally"),
 }  # fmt: skip
 _BODIES: Final = frozenset({"bodies", "chains", "outbox"})  # what jobs carry, pickled
 _UNSEEN: Final = frozenset({"settled", "recent", "older"})  # no reader looks at them
@@ -125,10 +125,18 @@ def lacks_in_steps(channel: Channel, namespace: str, role: Role) -> tuple[str, .
     return tuple(name.decode() for name in found)
 
 
-def rules(role: Role, namespace: str, *, pinned: bool = False) -> list[str]:
+def demanded(url: str, copies: int) -> frozenset[str]:
+    """What connecting to several servers, or waiting for replicas, needs beyond the rights of a role."""
+    kind = url.partition("://")[0].partition("+")[2]
+    extra = {"sentinel": {"role"}, "cluster": {"cluster|slots", "asking"}}.get(kind, set[str]())
+    return frozenset(extra | ({"wait"} if copies else set()))
+
+
+def rules(role: Role, namespace: str, *, pinned: bool = False, also: frozenset[str] = frozenset()) -> list[str]:
     """What follows `-@all resetkeys resetchannels` in ACL SETUSER.
 
     `pinned`: no scripts but ours, by their hashes. They change with the version of exqueue, so the rules must follow.
+    `also`: see `demanded`.
     """
     rights = rights_of(role)
     commands = rights.commands
@@ -140,7 +148,7 @@ def rules(role: Role, namespace: str, *, pinned: bool = False) -> list[str]:
     kind = "~" if rights.registers else "%R~"
     keys = [f"{kind}{registry_key(namespace)}", f"{kind}{schema_key(namespace)}"]
     keys += _patterns("~", namespace, rights.writes) + _patterns("%R~", namespace, rights.reads)
-    return [*keys, *(f"+{command}" for command in sorted(commands))]
+    return [*keys, *(f"+{command}" for command in sorted(commands | also))]
 
 
 def lacking(role: Role, granted: frozenset[str]) -> tuple[str, ...]:

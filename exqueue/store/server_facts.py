@@ -16,7 +16,7 @@ from exqueue.store.pool import Command
 from exqueue.store.roles import Role, lacking
 
 _SETTINGS: Final = ("appendfsync", "save")
-_CREDENTIALS: Final = re.compile(r"//[^@]*@")
+_CREDENTIALS: Final = re.compile(r"//.*@")
 
 
 def server_facts(channel: Channel, url: str, timeout: float = 2.0) -> ServerFacts:
@@ -76,8 +76,8 @@ def _skew(channel: Channel, now: Callable[[], float]) -> float | None:
 
 def _is_open(url: str, timeout: float) -> bool | None:
     """Whether a stranger is served: one who gives no password. None if that could not be tried."""
-    bare = _CREDENTIALS.sub("//", url, count=1)
-    bare = re.sub(r"(?i)([?&])(password|username)=[^&]*&?", r"\1", bare)
+    bare = re.sub(r"(?i)([?&])(password|username)=[^&]*&?", r"\1", url)
+    bare = _CREDENTIALS.sub("//", bare, count=1)
     try:
         with contextlib.closing(open_channel(bare, timeout=timeout, patience=0)) as stranger:
             stranger.ask([("PING",)])

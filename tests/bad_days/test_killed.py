@@ -7,9 +7,28 @@ import pytest
 from exqueue.model.job import Counts
 from tests.bad_days.jobs import SAY, has_run, put
 from tests.bad_days.server import BadServer
+from tests.cli.kit import run
 from tests.runtime.rig import Rig
 
 pytestmark = pytest.mark.slow
+
+
+def test_health_is_red_while_the_server_is_away_and_green_again_without_a_restart(server: BadServer, rig: Rig) -> None:
+    rig.workers(SAY)
+    runner = rig.start()
+    rig.until(lambda: health(rig) == 0)
+    server.kill()
+    assert health(rig) == 3
+    server.start()
+    put(rig.app, "next")
+    rig.until(lambda: has_run(rig, "next"))
+    rig.until(lambda: health(rig) == 0)
+    assert rig.stop(runner) == 0
+
+
+def health(rig: Rig) -> int:
+    settings = rig.app.settings
+    return run("--url", settings.url, "--namespace", settings.namespace, "health", cwd=rig.directory).code
 
 
 @pytest.mark.parametrize("server", [["--appendfsync", "always"], ["--appendfsync", "everysec"]], indirect=True, ids=lambda words: words[1])

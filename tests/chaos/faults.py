@@ -10,8 +10,8 @@ from typing import Final
 QUIET: Final = 1.0  # seconds before the first fault
 SERVER_APART: Final = 1.5  # seconds between two faults of the server
 
-# kind -> (weight, shortest and longest time in seconds, or in leases where the bounds are negative). Times are spread evenly
-# over their logarithm: many short ones, a few long ones.
+# kind -> (weight, shortest and longest time). In seconds, evenly spread over their logarithm: many short ones, a few long
+# ones. Where the bounds are negative in leases, evenly spread: a runner that is frozen for 1.5 has surely been given up.
 KINDS: Final[dict[str, tuple[int, float, float]]] = {
     "worker process killed": (14, 0, 0),
     "all worker processes of a runner killed": (2, 0, 0),
@@ -20,8 +20,8 @@ KINDS: Final[dict[str, tuple[int, float, float]]] = {
     "host killed": (1, 0.05, 1),
     "worker process frozen": (5, -0.1, -2),
     "fork server frozen": (3, -0.1, -2),
-    "runner frozen": (4, -0.4, -2),
-    "whole runner frozen": (4, -0.4, -2),
+    "runner frozen": (5, -0.5, -2),
+    "whole runner frozen": (4, -0.5, -2),
     "runner restarted": (2, 0.05, 0.5),
     "runner told twice to stop": (2, 0.05, 0.5),
     "server killed": (4, 0.02, 2),
@@ -70,9 +70,11 @@ def schedule(seed: int, seconds: float, count: int, lease: float) -> list[Fault]
     faults, server_free = [], 0.0
     for at, kind in zip(times, kinds, strict=True):
         _, least, most = KINDS[kind]
-        low, high = (abs(bound) * (lease if bound < 0 else 1) for bound in (least, most))
-        lasts = low * math.exp(chance.random() * math.log(high / low)) if low else 0.0
-        lasts = min(lasts, max(low, seconds / 8))  # a short run shall not be one long pause
+        if least < 0:
+            lasts = -lease * (least + chance.random() * (most - least))
+        else:
+            lasts = least * math.exp(chance.random() * math.log(most / least)) if least else 0.0
+            lasts = min(lasts, max(least, seconds / 8))  # a short run shall not be one long pause
         begin = max(at, server_free) if kind in SERVER else at
         server_free = begin + lasts + SERVER_APART if kind in SERVER else server_free
         faults.append(Fault(begin, kind, lasts, chance.randrange(2**32), chance.random()))

@@ -13,7 +13,7 @@ from tests.chaos.processes import at_home_in
 from tests.chaos.rage import Rage
 from tests.chaos.verdict import Result, State, verdict
 from tests.chaos.workers import QUEUES
-from tests.chaos.world import UNREACHABLE, Options, World
+from tests.chaos.world import START, UNREACHABLE, Options, World
 
 STUCK: Final = 60.0  # seconds in which nothing has moved, all faults being over
 AT_MOST: Final = 1800.0
@@ -45,7 +45,7 @@ def drain(world: World) -> None:
         if time.monotonic() - since > STUCK:
             world.trouble.append(f"nothing has moved for {STUCK:g} s, and not all is done: {seen}")
             break
-    world.wait(lambda: all(world.family(runner)[1] for runner in world.runners), 60, "for both runners")
+    world.wait(world.is_served, START, "for both runners")
 
 
 def progress(world: World) -> list[object]:

@@ -26,6 +26,7 @@ NAMESPACE: Final = "chaos"
 TARGETS: Final = tuple(f"tests.chaos.workers:{kind.__name__}" for kind in workers.KINDS)
 UNREACHABLE: Final = 3  # the exit code of a runner that cannot use Redis at its start
 HOPELESS: Final = 20  # so many troubles
+START: Final = 60.0  # seconds at most
 AGAIN: Final = 0.3  # seconds until a process is started again that ended for that
 
 
@@ -148,9 +149,11 @@ class World:
         self._open.callback(self.app.close)
         self.app.queues()  # it is up
         self.runners = [self._runner(number) for number in range(2)]
-        start = time.monotonic() + 1
-        self.producers = [self._producer(number, start) for number in range(options.producers)]
+        self.producers: list[Member] = []
         self.person = self._client("person", "person")
+        self.wait(self.is_served, START, "for both runners to start")
+        start = time.monotonic()
+        self.producers += [self._producer(number, start) for number in range(options.producers)]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -183,8 +186,12 @@ class World:
         if runner.pid is None:
             return [], []
         tree = parents()
-        servers = children(runner.pid, tree)
+        servers = children(runner.process.pid, tree)
         return servers, [worker for server in servers for worker in children(server, tree)]
+
+    def is_served(self) -> bool:
+        """Whether both runners have worker processes."""
+        return all(self.family(runner)[1] for runner in self.runners)
 
     def keep(self) -> None:
         """Start again what has ended and is not done. Producers that have enqueued everything end with 0."""

@@ -169,6 +169,7 @@ def test_an_outage_longer_than_the_lease_is_sat_out(alone: Yard) -> None:
     pid = server_of(alone)
     with alone.start("shop", "--lease", "2") as runner:
         soon(lambda: sorted(alone.names()) == ["first", "second"])
+        soon(lambda: alone.left() == {"completed": 2, "enqueued": 2})  # else the one that is not settled yet runs again
         os.kill(pid, signal.SIGSTOP)
         runner.has_logged("no beat for")
         with pytest.raises(subprocess.TimeoutExpired):

@@ -13,8 +13,8 @@ from tests.cli.conftest import Command
 from tests.cli.kit import environment, run
 
 COMMANDS = [
-    "run", "enqueue", "status", "top", "events", "config", "doctor", "health", "acl", "shell", "demo",
-    "failed", "blocked", "queues", "jobs", "schedule",
+    "run", "enqueue", "status", "top", "events", "fsck", "config", "doctor", "health", "acl", "shell", "demo",
+    "failed", "blocked", "queues", "jobs", "keys", "schedule",
 ]  # fmt: skip
 WORDS = [
     *COMMANDS, "failed list", "failed show", "failed requeue", "failed delete", "blocked list", "blocked skip",

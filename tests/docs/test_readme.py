@@ -199,7 +199,7 @@ def test_the_table_of_settings_has_all_settings_with_their_defaults() -> None:
 def test_the_table_of_kills_names_for_each_the_job_its_place_and_what_is_counted() -> None:
     rows = table(FAULTS, "what is killed")
     assert len(rows) >= 10
-    assert [row[0] for row in rows if len(row) != 4 or not all(row)] == []
+    assert [row[0] for row in rows if len(row) != 5 or not all(row)] == []
 
 
 def _shown(value: object) -> str:

@@ -117,8 +117,12 @@ def _together(program: Program, events: list[tuple[str, str]]) -> Iterator[str]:
     for job_id, follower in program.follows.items():
         if (job_id in done) != (follower in there):
             yield f"{job_id} is {'' if job_id in done else 'not '}completed, and {follower} is {'' if follower in there else 'not '}there"
-    if len(program.twins & there) > 1:
-        yield f"{sorted(program.twins & there)} have one name, and both are there"
+    named: set[str] = set()
+    for job_id, name in events:
+        if name == "enqueued" and job_id in program.twins and named:
+            yield f"{job_id} was enqueued when {sorted(named)} had its name"
+        if job_id in program.twins:
+            named = named - {job_id} if name in LEFT else named | {job_id}
 
 
 def _of_the_living(world: World, program: Program, lives: dict[str, str], events: list[tuple[str, str]]) -> Iterator[str]:

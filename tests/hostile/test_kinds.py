@@ -38,6 +38,17 @@ def test_a_key_of_another_type_is_reported_and_harms_no_job(
     assert wrong + drained(app, caplog) + lost(app, healthy, []) == []
 
 
+@pytest.mark.parametrize("counter", ["enqueued", "completed", "deleted", "seq", "crashed", "running"])
+@pytest.mark.parametrize("value", ["\x1b[2J", "-1", "1e999", "9" * 17])
+def test_a_counter_that_is_no_number_is_reported_and_harms_no_job(
+    app: Exqueue, yard: Yard, healthy: Healthy, exq: Command, caplog: pytest.LogCaptureFixture, counter: str, value: str
+) -> None:
+    yard.ask("HSET", yard.name("counters"), counter, value)
+    wrong = shown(exq, LOOKS[:4]) + refusals(app, "counters")
+    yard.restore(healthy, "counters")
+    assert wrong + drained(app, caplog) + lost(app, healthy, []) == []
+
+
 def refusals(app: Exqueue, key: str) -> list[str]:
     """What is wrong with how a claim and an enqueue go: they do their work, or say in one line which key is wrong."""
     found = []

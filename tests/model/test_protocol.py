@@ -26,9 +26,9 @@ CASES: Final = {
     "kills": KILLS, "retries": RETRIES, "released": RELEASED, "blocks": BLOCKS, "gives way": GIVES_WAY,
     "person": PERSON, "suspected": SUSPECTED, "ranked": RANKED,
 }  # fmt: skip
-WIDER: Final = {  # EXQUEUE_MODEL=all: some ten million states, an hour
+WIDER: Final = {  # EXQUEUE_MODEL=all: millions of states, some GB
     "two kills": Bounds(("A", "A", ""), slots=3, kills=2),
-    "two suspicions": Bounds(("A", "A"), slots=4, suspicions=2, kills=1),
+    "two suspicions": Bounds(("A", "A"), slots=3, suspicions=2),
     "suspected and plain": Bounds(("A", "A", ""), slots=3, suspicions=1),
     "all verdicts": Bounds(("A", "A"), slots=2, kills=1, retries=1, fails=True, acts=2, releases=1),
     "two keys": Bounds(("A", "B", "A"), slots=2, kills=1, fails=True, acts=1),

@@ -9,7 +9,9 @@ import pytest
 
 from exqueue.model.errors import ConfigError
 from exqueue.model.settings import Settings, Sourced, load
+from exqueue.model.signing import Keys
 
+KEY = "the only key of this test"
 DEFAULTS = dict.fromkeys(Settings.__slots__, "default")
 
 
@@ -40,9 +42,11 @@ def test_each_source_goes_before_the_next(tmp_path: Path) -> None:
 def test_every_setting_can_come_from_the_environment(tmp_path: Path) -> None:
     environment = {
         "EXQUEUE_URL": "redis://h", "EXQUEUE_NAMESPACE": "n", "EXQUEUE_LEASE": "1.5", "EXQUEUE_GRACE": "0", "EXQUEUE_KILL_AFTER": "3",
-        "EXQUEUE_PATIENCE": "2", "EXQUEUE_MAX_BODY": "10", "EXQUEUE_ACCEPT_DATA_LOSS": "yes",
+        "EXQUEUE_PATIENCE": "2", "EXQUEUE_MAX_BODY": "10", "EXQUEUE_ACCEPT_DATA_LOSS": "yes", "EXQUEUE_DURABILITY": "replicated",
+        "EXQUEUE_REPLICAS": "2", "EXQUEUE_SIGNING_KEYS": KEY, "EXQUEUE_REDACT": "pin",
     }  # fmt: skip
-    assert load({}, environment, tmp_path).settings == Settings("redis://h", "n", 1.5, 0.0, 3.0, 2.0, 10, accept_data_loss=True)
+    expected = Settings("redis://h", "n", 1.5, 0.0, 3.0, 2.0, 10, True, "replicated", 2, Keys.parse(KEY), "pin")
+    assert load({}, environment, tmp_path).settings == expected
 
 
 @pytest.mark.parametrize(("said", "meant"), [("1", True), ("True", True), ("on", True), ("0", False), ("no", False), ("false", False)])
@@ -74,6 +78,7 @@ def test_a_project_that_says_nothing_of_exqueue_changes_nothing(tmp_path: Path, 
         ({"grace": -1}, {}, "grace is -1.0; it takes a number from 0"),
         ({"kill_after": -1}, {}, "kill_after is -1.0; it takes a number from 0"),
         ({"patience": -1}, {}, "patience is -1.0; it takes a number from 0"),
+        ({}, {"EXQUEUE_REDACT": "a b"}, "redact is 'a b'; it takes names of arguments, with * and ?, separated by commas"),
         ({"max_body": 0}, {}, "max_body is 0; it takes a number from 1"),
         ({"replicas": 0}, {}, "replicas is 0; it takes a number from 1"),
         ({}, {"EXQUEUE_REPLICAS": "1.5"}, "EXQUEUE_REPLICAS: replicas is '1.5'; it takes a number"),

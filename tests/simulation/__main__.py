@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from tests.simulation.run import Course, play
 from tests.simulation.wire import Server
 from tests.store.servers import running
+
+PART: Final = 250  # seeds that share a server
 
 
 def main() -> int:
@@ -26,7 +28,7 @@ def main() -> int:
     began = time.monotonic()
     if chosen.jobs > 1:
         with multiprocessing.Pool(chosen.jobs) as pool:
-            parts = pool.map(_play, [seeds[n :: chosen.jobs] for n in range(chosen.jobs)], chunksize=1)
+            parts = pool.map(_play, [seeds[n : n + PART] for n in range(0, len(seeds), PART)], chunksize=1)
     else:
         parts = [_play(seeds, show=print if chosen.trace else None)]
     counts: Counter[str] = Counter()
@@ -60,5 +62,4 @@ def _show(course: Course, show: Callable[..., None]) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(5)
     sys.exit(main())

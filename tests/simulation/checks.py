@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import Any, Protocol
+from collections import Counter
+from typing import Protocol
 
 from exqueue.store.channel import Channel
 from exqueue.store.invariants import broken
@@ -69,41 +69,25 @@ def check_end(world: Checked, channel: Channel) -> None:
         lines.append(f"{name.decode()} is not empty")
     for queue in world.limits:
         prefix = f"{NAMESPACE}:{{{queue}}}:"
-        for name in ("slots", "outbox"):
-            if left := channel.ask([("HKEYS", prefix + name)])[0]:
-                lines.append(f"{name} of {queue} has {left}")
-        counted = [
-            int(value or 0) for value in channel.ask([("HMGET", prefix + "counters", "enqueued", "completed", "deleted", "crashed")])[0]
-        ]
-        lines += _counted(world, queue, counted, channel.ask([("ZCARD", prefix + "done")])[0])
-    lines += [
-        f"{job} of {queue} was acknowledged, and there is none"
-        for queue, job in world.acknowledged
-        if (queue, job) not in world.history.jobs
-    ]
-    lines += _followed(world)
+        slots, outbox, counters, done = channel.ask([
+            ("HKEYS", f"{prefix}slots"), ("HKEYS", f"{prefix}outbox"), ("HMGET", f"{prefix}counters", "enqueued", "completed", "deleted"),
+            ("ZCARD", f"{prefix}done"),
+        ])  # fmt: skip
+        lines += [f"{queue} has {left}" for left in (slots, outbox) if left]
+        lines += _counted(world, queue, [int(value or 0) for value in counters], done)
+    lost = [job for job in world.acknowledged if job not in world.history.jobs]
+    lines += [f"{job} of {queue} was acknowledged, and there is none" for queue, job in lost] + _followed(world)
     if lines:
         raise Violation("; ".join(lines))
 
 
 def _counted(world: Checked, queue: str, counted: list[int], done: int) -> list[str]:
     stories = [story for story in world.history.jobs.values() if story.queue == queue]
-    ways: dict[str, int] = defaultdict(int)
-    for story in stories:
-        ways[world.history.ended.get((queue, story.id), story.place)] += 1
-    removed = ways["cancelled"] + ways["deleted"] + ways["discarded"]
-    told = [len(stories), ways["completed"] - done, removed]
-    lines = [] if told == counted[:3] else [f"{queue} has counted {counted[:3]}, and it was {told}: {dict(ways)}"]
-    return lines + [
-        f"{story.id} has succeeded {story.commits} times"
-        for story in stories
-        if (ways_of(world, story) == "completed") != (story.commits == 1)
-    ]
-
-
-def ways_of(world: Checked, story: Any) -> str:
-    """How a job has ended."""
-    return world.history.ended.get((story.queue, story.id), "")
+    ways = Counter(world.history.ended.get((queue, story.id), story.place) for story in stories)
+    told = [len(stories), ways["completed"] - done, ways["cancelled"] + ways["deleted"] + ways["discarded"]]
+    lines = [] if told == counted else [f"{queue} has counted {counted}, and it was {told}: {dict(ways)}"]
+    wrong = [story for story in stories if story.commits != (world.history.ended.get((queue, story.id)) == "completed")]
+    return lines + [f"{story.id} has succeeded {story.commits} times" for story in wrong]
 
 
 def _followed(world: Checked) -> list[str]:

@@ -16,7 +16,6 @@ from tests.simulation.probe import Look
 from tests.simulation.stage import Violation
 
 ALIVE: Final = frozenset({"ready", "delayed", "running", "failed"})
-BY_TOKEN: Final = frozenset({"complete", "finish", "retry", "snooze", "fail", "release", "discard"})
 SETTLES: Final = frozenset({"completed", "retried", "snoozed", "failed", "released", "discarded"})
 
 
@@ -39,7 +38,6 @@ class Story:
     behind: str = ""
     commits: int = 0
     counts: list[int] = field(default_factory=lambda: [0, 0, 0])
-    follows: str = ""
     followers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -52,7 +50,7 @@ class Story:
 
 
 class History:
-    """All jobs of one seed. `queue, id` names one. `patience`: for how long nobody may be taken for dead."""
+    """All jobs of one seed. `queue, id` names one. `held`: what each slot was given last."""
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[str, str], Story] = {}
@@ -62,29 +60,18 @@ class History:
         self.counts: Counter[str] = Counter()
         self.lines: dict[str, list[str]] = {}
         self.moved: dict[str, set[str]] = defaultdict(set)
-        self.now = 0.0
-        self.patience = 0.0
-        self.beaten: dict[tuple[str, str], float] = {}
-        self.beats: dict[str, dict[str, int]] = defaultdict(dict)
-        self.settled: dict[str, str] = {}
         self.held: dict[str, Story] = {}
         self._orders = itertools.count(1)
 
     def step(self, name: str, queue: str, argv: list[Any], reply: Any, look: Look) -> None:
         """A step was executed; these are the events it has told."""
         told = set(look.events)
-        if name in BY_TOKEN:
-            self._check_answer(name, argv, reply, queue)
-        if name == "bury" and reply[0] == b"buried":
-            self.settled.pop(argv[0], None)
-        if name in ("register", "beat", "depart", "recover"):
-            self._beat(name, queue, argv, reply)
         if name in ("enqueue", "fire"):
             self._accept(name, queue, argv, {job for event, job in told if event == "enqueued"})
         for event, job in look.events:
             self.counts[event] += 1
             if job and event != "blocked":
-                self._happen(name, event, self._story(queue, job), argv, reply)
+                self._happen(name, event, self.story(queue, job), argv, reply)
         if name == "purge":
             for story in self.jobs.values():
                 if story.queue == queue and story.place == "done":
@@ -93,48 +80,9 @@ class History:
         self.moved[queue] -= {*look.line, *(job for _, job in look.events)}
         if name == "blmove":
             self.moved[queue].add(argv[2])
-        if name in ("claim", "complete", "finish"):
-            self._check_claim(name, argv, reply)
 
-    def _beat(self, name: str, queue: str, argv: list[Any], reply: Any) -> None:
-        """Whoever is recovered for want of a beat has not beaten since that was seen."""
-        runner = argv[2] if name == "register" else argv[1] if name == "recover" else argv[0]
-        beats = self.beats[queue]
-        if name == "register" and reply[0] == b"registered":
-            beats.setdefault(runner, 0)
-        elif name == "beat":
-            self.beaten[queue, runner] = self.now
-            beats[runner] = beats.get(runner, 0) + 1
-        elif name == "depart" and reply[0] == b"departed":
-            beats.pop(runner, None)
-        elif name == "recover" and reply[0] == b"recovered":
-            silence = self.now - self.beaten.get((queue, runner), -self.patience)
-            if argv[2] and silence < self.patience:
-                raise Violation(f"{argv[0]} was recovered {silence:.3f} s after a beat of {runner}")
-            if argv[2] and argv[2] != str(beats.get(runner, "absent")):
-                raise Violation(f"{argv[0]} was recovered with beat {argv[2]} of {runner}, which is at {beats.get(runner)}")
-
-    def _check_answer(self, name: str, argv: list[Any], reply: Any, queue: str) -> None:
-        """Of a settlement: `stale` if the job is not this start's any more, and else never; asked again, the same answer."""
-        slot, job, token = argv[:3]
-        owned = self._story(queue, job).token == token
-        self.counts["stale"] += reply[0] == b"stale"
-        if (reply[0] != b"stale") != (owned or self.settled.get(slot) == token):
-            raise Violation(f"{name} of {job} by {token} was answered {reply[0]!r}, and it is {'' if owned else 'not '}its own")
-        if owned and reply[0] not in (b"stopped", b"tied"):
-            self.settled[slot] = token
-
-    def _check_claim(self, name: str, argv: list[Any], reply: Any) -> None:
-        """A slot that holds a job it has begun is answered with that, and with no other."""
-        slot, token = argv[0], argv[1] if name == "claim" else argv[3]
-        held = self.held.get(slot)
-        if held and not (held.place == "running" and held.token.startswith(f"{slot}/")):
-            held = None
-        given = reply[1].decode() if reply[0] == b"claimed" else None
-        if token and given != (held.id if held else None) and reply[0] not in (b"stale", b"tied", b"unregistered"):
-            raise Violation(f"{slot} holds {held.id if held else 'nothing'}, and is answered {given or reply[0]}")
-
-    def _story(self, queue: str, job: str) -> Story:
+    def story(self, queue: str, job: str) -> Story:
+        """One job. Raises Violation."""
         if (queue, job) not in self.jobs:
             raise Violation(f"{job} of {queue} was never enqueued")
         return self.jobs[queue, job]
@@ -168,9 +116,8 @@ class History:
                 raise Violation(f"{job} and {other.id} have the unique name {unique}")
 
     def _happen(self, name: str, event: str, job: Story, argv: list[Any], reply: Any) -> None:
-        if event in SETTLES and name != "recover":
-            if job.place != "running" or job.token != argv[2]:
-                raise Violation(f"{job.id} {event} by {argv[2]}, but it is {job.place} {job.token}")
+        if event in SETTLES and name != "recover" and (job.place != "running" or job.token != argv[2]):
+            raise Violation(f"{job.id} {event} by {argv[2]}, but it is {job.place} {job.token}")
         handler = getattr(self, f"_{event}", None)
         if handler is not None:
             handler(job, name, argv, reply)
@@ -184,7 +131,7 @@ class History:
     def _claimed(self, job: Story, name: str, argv: list[Any], reply: Any) -> None:
         self._must_be(job, "claimed", "ready")
         self._check_key(job)
-        for other in (self._story(job.queue, other) for other in self.lines.get(job.queue, ())):
+        for other in (self.story(job.queue, other) for other in self.lines.get(job.queue, ())):
             if other is not job and other.rank < job.rank and other.place == "ready":
                 raise Violation(f"{job.id} is claimed before {other.id}, which is before it in the line")
         job.place, job.begun, job.behind = "running", True, ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 import signal
+import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,11 +14,11 @@ from types import SimpleNamespace
 from typing import Any, Final
 from unittest import mock
 
-from exqueue.client import enqueue as client_module
 from exqueue.model.errors import ExqueueError
+from exqueue.model.ids import new_id
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker, WorkerSpec
-from exqueue.runtime import caretaker, execute, recovery, runner, staff, watch, work
+from exqueue.runtime import caretaker, runner, staff, work
 from exqueue.runtime.board import Board, Cell
 from exqueue.runtime.caretaker import Identity
 from exqueue.runtime.forkserver import LATE
@@ -25,8 +27,6 @@ from exqueue.runtime.process import FENCED, WorkerProcess
 from exqueue.runtime.runner import Runner, RunOptions
 from exqueue.runtime.watch import Watch
 from exqueue.runtime.work import Post
-from exqueue.store import base
-from exqueue.store import channel as channel_module
 from exqueue.store.channel import Channel
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
@@ -37,7 +37,7 @@ from tests.simulation.wire import EPOCH
 from tests.simulation.workers import HERE
 
 LEASE: Final = 3.0
-SETTINGS: Final = Settings(namespace=NAMESPACE, lease=LEASE, grace=1.0, kill_after=1.0, patience=0.8)
+SETTINGS: Final = Settings("unix:///nowhere", namespace=NAMESPACE, lease=LEASE, grace=1.0, kill_after=1.0, patience=0.8)
 Play = Callable[[Process, Watch, Any, int], Any]
 
 
@@ -223,9 +223,8 @@ class SimRunner(Runner):
         me, channel = self._me, Channel(self.kernel.wire.connect, where="sim", patience=1.0)
         info = SlotInfo(slot, me.runner, me.host, process.pid, process.pid, me.pid, me.start, spec.name, me.host, LEASE)
         post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits)
-        return SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell)).play(
-            self._play, process
-        )
+        worker = SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell))
+        return worker.play(self._play, process)
 
 
 class SmallBoard(Board):
@@ -238,6 +237,12 @@ class SmallBoard(Board):
 
     def close(self) -> None:
         pass
+
+
+def _those_that_know(name: str, what: object) -> list[Any]:
+    """The modules of exqueue that have imported something."""
+    ours = [module for path, module in sorted(sys.modules.items()) if path.startswith("exqueue.")]
+    return [module for module in ours if getattr(module, name, None) is what]
 
 
 @contextmanager
@@ -253,8 +258,8 @@ def played(kernel: Kernel) -> Iterator[None]:
     clock = SimpleNamespace(
         monotonic=lambda: 1000.0 + stage.now, sleep=stage.pause, time_ns=lambda: (EPOCH + int(stage.now * 1000)) * 1_000_000
     )
-    replaced = [(module, "time", clock) for module in (channel_module, runner, watch, work, execute, recovery, client_module)]
-    replaced += [(module, "new_id", lambda: f"j{next(ids)}") for module in (base, client_module)]
+    replaced: list[tuple[Any, str, Any]] = [(module, "time", clock) for module in _those_that_know("time", time)]
+    replaced += [(module, "new_id", lambda: f"j{next(ids)}") for module in _those_that_know("new_id", new_id)]
     replaced += [
         (work, "random", SimpleNamespace(random=stage.rng.random)),
         (runner, "open_channel", lambda *_, patience, **__: Channel(kernel.wire.connect, where="sim", patience=patience)),
@@ -262,7 +267,7 @@ def played(kernel: Kernel) -> Iterator[None]:
         (runner, "select", SimpleNamespace(select=select)),
         (runner, "admit", lambda *_: []), (runner, "deaf_parent", lambda *_: []), (runner, "init_name", str),
         (runner, "Board", SimpleNamespace(create=SmallBoard)),
-        (runner, "PROMOTE_EVERY", 0.5), (runner, "CARE_EVERY", 1.2),
+        (runner, "PROMOTE_EVERY", 0.6), (runner, "CARE_EVERY", 2.0),
         (staff, "send_signal", kernel.send_signal), (staff, "kill_and_wait", kernel.kill_and_wait),
         (caretaker, "is_gone", kernel.is_gone), (caretaker, "kill_and_wait", kernel.kill_and_wait),
     ]  # fmt: skip

@@ -6,8 +6,10 @@ import random
 from typing import Any, Final, Protocol
 
 from exqueue.client.enqueue import Enqueuer
+from exqueue.model.envelope import PLAIN
 from exqueue.model.errors import StoreError, StoreUnavailable
 from exqueue.model.options import call
+from exqueue.model.redact import NOTHING
 from exqueue.model.worker import Worker, WorkerSpec
 from exqueue.runtime.caretaker import Caretaker, Identity
 from exqueue.store.channel import Channel
@@ -43,7 +45,7 @@ def client(world: Place, name: str, count: int) -> None:
     """Enqueues some jobs; where it cannot know whether that was done, sometimes again."""
     rng, link = world.stage.rng, channel(world)
     pace = rng.choice((0.05, 0.5, 1.0))
-    enqueuer = Enqueuer(Store(link, NAMESPACE), Reader(link, NAMESPACE), SETTINGS)
+    enqueuer = Enqueuer(Store(link, NAMESPACE), Reader(link, NAMESPACE), lambda: PLAIN, NOTHING)
     for number in range(count):
         world.stage.pause(rng.random() * pace)
         target, calls = _options(rng, world.kinds, f"{name}-{number}")

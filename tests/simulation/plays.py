@@ -11,7 +11,6 @@ from tests.simulation.history import History, Story
 from tests.simulation.kernel import Kernel, Process
 from tests.simulation.stage import Stage
 
-
 MOODS: Final = (
     (*["succeed"] * 14, "raise", "ask", "long", "crash", "report"),
     (*["succeed"] * 4, *["raise"] * 4, *["ask"] * 3, "deaf", "crash", "report"),

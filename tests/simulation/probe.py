@@ -69,7 +69,8 @@ for i = 1, #heads, 2 do
   if (place == 'failed') ~= (redis.call('ZSCORE', p .. 'blocked', heads[i]) ~= false) then say(heads[i], 'is blocked, or not:', place) end
 end
 return {wrong, redis.call('XRANGE', p .. 'events', '(' .. from, '+'), line,
-        {unlooked, redis.call('LLEN', p .. 'bell'), redis.call('HEXISTS', p .. 'control', 'paused'), running, redis.call('HLEN', p .. 'outbox')}}
+        {unlooked, redis.call('LLEN', p .. 'bell'), redis.call('HEXISTS', p .. 'control', 'paused'), running,
+         redis.call('HLEN', p .. 'outbox')}}
 """
 SHA: Final = hashlib.sha1(SOURCE.encode(), usedforsecurity=False).hexdigest()
 
@@ -108,6 +109,5 @@ class Probe:
             self._read[queue] = entries[-1][0]
         events = [(fields[1].decode(), fields[3].decode()) for _, fields in entries]
         unlooked, bells, paused, running, outbox = numbers
-        return Look(
-            [text.decode() for text in wrong], events, [text.decode() for text in line], unlooked, bells, bool(paused), running, outbox
-        )
+        said, ids = [text.decode() for text in wrong], [text.decode() for text in line]
+        return Look(said, events, ids, unlooked, bells, bool(paused), running, outbox)

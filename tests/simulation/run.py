@@ -27,5 +27,5 @@ def play(seed: int, server: Server) -> Course:
         world.run()
     except Violation as violation:
         problem = str(violation)
-    counts = Counter(world.wire.counts) + world.history.counts + world.plays.counts
+    counts = Counter(world.wire.counts) + world.history.counts + world.plays.counts + world.answers.counts
     return Course(problem, world.stage.trace, counts)

@@ -31,6 +31,8 @@ def server() -> Iterator[Server]:
         found.close()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(0, SEEDS, PART))
 def test_whatever_happens_nothing_is_lost_doubled_out_of_order_or_stuck(server: Server, first: int) -> None:
     played = {seed: play(seed, server).problem for seed in range(first, min(SEEDS, first + PART))}

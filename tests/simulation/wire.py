@@ -17,7 +17,7 @@ import hiredis
 from redis import exceptions as r
 
 from exqueue.store.scripts import Script, script, script_names
-from tests.simulation.probe import NAMESPACE, Look, Probe
+from tests.simulation.probe import Look, Probe
 from tests.simulation.stage import Actor, Stage
 
 EPOCH: Final = 1_763_899_197_000  # ms; three seconds before a full minute, for those with a schedule

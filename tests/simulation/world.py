@@ -13,10 +13,12 @@ from exqueue.model.worker import Worker, WorkerSpec, path_of, spec_of
 from exqueue.store.channel import Channel
 from exqueue.store.steps import Store
 from tests.simulation import people
+from tests.simulation.answers import Answers
 from tests.simulation.checks import check_end, check_limits, check_wakeups
+from tests.simulation.fleet import HOSTS, Fleet
 from tests.simulation.history import History, Story
-from tests.simulation.kernel import Kernel, Process
-from tests.simulation.machine import LEASE, SimRunner, played
+from tests.simulation.kernel import Kernel
+from tests.simulation.machine import LEASE, played
 from tests.simulation.plays import Plays
 from tests.simulation.probe import NAMESPACE, Look
 from tests.simulation.stage import Stage, Violation
@@ -25,11 +27,6 @@ from tests.simulation.workers import Eager, Narrow, Plain, Rated, Serial, Tickin
 
 CASTS: Final[tuple[tuple[type[Worker], ...], ...]] = (
     (Plain,), (Plain, Eager), (Serial,), (Narrow,), (Plain, Serial), (Eager, Narrow), (Rated,), (Plain, Ticking),
-)  # fmt: skip
-HOSTS: Final = ("h1", "h2")
-TROUBLES: Final = (
-    "kill", "kill", "freeze", "freeze", "kill runner", "freeze runner", "freeze runner", "freeze tree", "stop runner", "freeze host",
-    "cut host", "lose", "skew",
 )  # fmt: skip
 REST: Final = 60.0  # seconds in which everything must have come to rest once all is healed
 
@@ -51,12 +48,9 @@ class World:
         self.specs: tuple[WorkerSpec, ...] = tuple(replace(spec_of(kind), processes=self.rng.choice((1, 2))) for kind in self.kinds)
         self.limits = {spec.queue: spec.limits for spec in self.specs}
         self.lying = self.plays.lying = self.rng.random() < 0.4
-        self.history.patience = 0.0 if self.lying else LEASE
-        self.troubles = [self.rng.choice(TROUBLES) for _ in range(self.rng.choice((1, 2, 3, 8)))]  # of all at once each would hide others
+        self.answers = Answers(self.history, 0.0 if self.lying else LEASE)
+        self.fleet = Fleet(self.kernel, self.specs, self.known, self.plays.play)
         self.calm = self.rng.random() < 0.1
-        self.closing = False
-        self._runners: dict[Process, SimRunner] = {}
-        self._made = 0
         self.stage.idle = functools.partial(check_wakeups, self)
 
     def run(self) -> None:
@@ -78,38 +72,21 @@ class World:
         try:
             if look.wrong:
                 raise Violation(f"after {name}: {'; '.join(look.wrong)}")
-            self.history.now = self.stage.now
+            self.answers.before(name, queue, argv, reply, self.stage.now)
             self.history.step(name, queue, argv, reply, look)
+            self.answers.after(name, argv, reply)
             check_limits(self, queue, before, look)
         except Violation as violation:  # not out of here: a job that reports would take it for its own error
             self.stage.violated(str(violation))
-
-    # Runners.
-
-    def _start_runner(self, host: str) -> None:
-        if not self.closing:
-            self._made += 1
-            name = f"{host}r{self._made}"
-            self.kernel.start(host, name, functools.partial(self._runner, name), self._runner_ended)
-
-    def _runner(self, name: str, process: Process) -> int:
-        runner = self._runners[process] = SimRunner(self.kernel, process, name, self.specs, self.known, self.plays.play)
-        return runner.live()
-
-    def _runner_ended(self, process: Process) -> None:
-        self._runners.pop(process, None)
-        self.stage.later(self.rng.random() * 1.5, functools.partial(self._start_runner, process.host))
-
-    # What happens.
 
     def _direct(self) -> None:
         rng, stage = self.rng, self.stage
         if not self.calm:
             self.wire.troubles = Troubles(*(rng.choice((0, 0.01, 0.03)) for _ in range(3)), slow=rng.choice((0, 0.01)), torn=0.1)
         for host in rng.choice((("h1",), HOSTS, HOSTS, ("h1", "h1"), ("h1", "h1", "h2"))):
-            self._start_runner(host)
+            self.fleet.start(host)
         for number in range(rng.choice((1, 2))):
-            stage.spawn(f"client{number}", functools.partial(people.client, self, f"c{number}", rng.choice((4, 6, 8))), "c")
+            stage.spawn(f"client{number}", functools.partial(people.client, self, f"c{number}", rng.choice((5, 8, 11))), "c")
         extras: list[tuple[str, Callable[[Any], None]]] = [("person", people.person), ("observer", people.observer)]
         for name, run in extras:
             if rng.random() < 0.7 and not (self.calm and name == "observer"):
@@ -118,52 +95,8 @@ class World:
         while stage.now < until:
             stage.pause(rng.random() * 0.9)
             if not self.calm:
-                self._trouble()
+                self.fleet.trouble()
         self._heal()
-
-    def _trouble(self) -> None:
-        rng, kernel = self.rng, self.kernel
-        living = list(kernel.living.values())
-        runners, workers = list(self._runners), [process for process in living if process.slot]
-        for_long = rng.choice((0.2, LEASE * 0.5, LEASE * 1.3, LEASE * 2)) * (0.5 + rng.random())
-        kind = rng.choice(self.troubles)
-        self.stage.note("trouble", kind)
-        self.wire.counts[kind] += 1
-        host = rng.choice(HOSTS)
-        if kind == "kill" and workers:
-            kernel.kill(rng.choice(workers).pid)
-        elif kind == "freeze" and workers:
-            kernel.freeze(rng.choice(workers), for_long)
-        elif kind == "kill runner" and runners:
-            kernel.kill(rng.choice(runners).pid)
-        elif kind == "freeze runner" and runners:
-            kernel.freeze(rng.choice(runners), for_long)
-        elif kind == "freeze tree" and runners:
-            self._freeze(rng.choice(runners), for_long)
-        elif kind == "stop runner" and runners:
-            process = rng.choice(runners)
-            kernel.send_signal(process.pid, 0, 15)
-        elif kind == "freeze host":
-            for process in living:
-                if process.host == host and process in self._runners:
-                    self._freeze(process, for_long)
-        elif kind == "cut host":
-            self.wire.cut[host] = self.stage.now + for_long
-        elif kind == "lose" and runners:
-            nurseries = self._runners[rng.choice(runners)].nurseries
-            if nurseries:
-                nurseries[-1].lose()
-        elif kind == "skew" and rng.random() < 0.3:
-            self.wire.skew += rng.choice((-3600, 3600, 2, -2))
-            self.wire.skews.append(self.wire.skew)
-
-    def _freeze(self, process: Process, seconds: float) -> None:
-        """A runner with all that is below it."""
-        self.kernel.freeze(process, seconds)
-        for nursery in self._runners[process].nurseries:
-            nursery.frozen = self.stage.now + seconds
-            for child in nursery.children.values():
-                self.kernel.freeze(child, seconds)
 
     def _heal(self) -> None:
         stage = self.stage
@@ -182,8 +115,8 @@ class World:
         if self.rng.random() < 0.5:
             for queue in queues:
                 store.requeue(queue, [story.id for story in self.history.jobs.values() if story.queue == queue and story.place == "failed"])
-        if not self._runners:
-            self._start_runner("h1")
+        if not self.fleet.runners:
+            self.fleet.start("h1")
         until = stage.now + REST
         while not self._rests():
             if stage.now > until:
@@ -193,11 +126,8 @@ class World:
 
     def _rests(self) -> bool:
         clients = any(actor.name.startswith("client") for actor in self.stage.actors)
-        return (
-            not clients
-            and not any(look.outbox for look in self.looks.values())
-            and not any(map(self._will_run, self.history.jobs.values()))
-        )
+        outbox = any(look.outbox for look in self.looks.values())
+        return not clients and not outbox and not any(map(self._will_run, self.history.jobs.values()))
 
     def _will_run(self, story: Story) -> bool:
         if story.place in ("running", "delayed"):
@@ -208,8 +138,8 @@ class World:
     def _close(self, store: Store) -> None:
         stage = self.stage
         stage.pause(1.5)  # each runner sweeps once more
-        self.closing = True
-        for process in list(self._runners):
+        self.fleet.closing = True
+        for process in list(self.fleet.runners):
             self.kernel.send_signal(process.pid, 0, 15)
         until = stage.now + REST
         while self.kernel.living:

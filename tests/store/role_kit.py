@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import Final
 
 from exqueue.app import Exqueue
+from exqueue.client.keys import Resigner, tally
+from exqueue.model.envelope import Envelope
 from exqueue.model.lifecycle import Place
 from exqueue.model.settings import Settings
+from exqueue.model.signing import Keys
 from exqueue.store.channel import Channel
 from exqueue.store.repair import Repair
 from exqueue.store.roles import Role, rights_of, rules
@@ -99,6 +102,9 @@ def _keep(bench: Bench) -> Callable[[], object]:
 
     def keep() -> None:
         assert {"registry", "nowhere"} <= {done.finding.invariant for done in Repair(bench.app.store).run()}
+        signed = Envelope("ns", Keys.parse("a key that is long enough"))
+        assert tally(bench.app.reader, signed).not_run(signed) > 0
+        assert Resigner(bench.app.store, bench.app.reader, signed, unsigned=True).run().jobs > 0
 
     return keep
 

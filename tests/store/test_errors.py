@@ -155,6 +155,7 @@ def test_the_password_of_a_url_that_cannot_be_used_is_not_shown(url: str) -> Non
             "redis+sentinel://h:1,i/m?sentinel_username=***&sentinel_password=***",
         ),
         (f"rediss+cluster://:{SECRET}@h:1,i:2", "rediss+cluster://***@h:1,i:2"),
+        (f"redis://h:1/0?password={SECRET}@x&db=1", "redis://h:1/0?password=***&db=1"),
         ("embedded:.exqueue", "embedded:.exqueue"),
         ("redis://h\x1b[2J\n/0", "redis://h\\x1b[2J /0"),
     ],

@@ -67,6 +67,7 @@ def test_a_counter_that_is_no_number_is_named_and_nothing_is_written(bench: Benc
         act()
     assert (bench.snapshot(), bench.reader.counts("q").completed) == (before, 0)
     bench.ask("HSET", bench.keys["counters"], counter, saved or 0)
+    act()
 
 
 @on_servers

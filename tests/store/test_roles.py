@@ -8,14 +8,15 @@ from typing import Any, Final
 import pytest
 
 from exqueue.app import Exqueue
-from exqueue.model.errors import StoreError, StoreRefused
+from exqueue.model.errors import EnqueueUnknown, StoreError, StoreRefused
 from exqueue.model.lifecycle import Place
 from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel
 from exqueue.store.connection import connector
 from exqueue.store.invariants import broken
-from exqueue.store.roles import Rights, Role, commands_of, lacks_in_steps, rights_of
+from exqueue.store.roles import Rights, Role, commands_of, demanded, lacks_in_steps, rights_of, rules
 from exqueue.store.scripts import script, script_names
+from tests.model.workers import Add
 from tests.store.kit import Bench
 from tests.store.role_kit import LOOKS, SECRET, as_role, sent, steps_of
 from tests.store.servers import Server, running
@@ -214,6 +215,22 @@ def test_a_step_that_would_stop_halfway_for_want_of_a_right_is_found_beforehand(
     app = as_role(server, admin, role, pinned=True)
     assert lacks_in_steps(app.channel, "ns", role) == ()
     app.close()
+
+
+def test_who_waits_for_replicas_may_do_so(server: Server, admin: Channel) -> None:
+    words = rules(Role.PRODUCER, "ns", also=demanded("redis://host", 1))
+    admin.ask([("ACL", "SETUSER", "p", "reset", "on", f">{SECRET}", "resetchannels", "-@all", *words)])
+    app = Exqueue(settings=Settings(namespace="ns", durability="replicated", patience=0), channel=server.channel(f"p:{SECRET}@"))
+    with pytest.raises(EnqueueUnknown, match="0 of 1 replicas"):
+        app.enqueue(Add, 1)
+    app.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "also"), [("redis://h", set()), ("rediss+sentinel://h/m", {"role"}), ("redis+cluster://h", {"asking", "cluster|slots"})]
+)
+def test_several_servers_demand_more_of_whoever_connects(url: str, also: set[str]) -> None:
+    assert demanded(url, 0) == also
 
 
 def test_a_pinned_role_runs_no_lua_but_ours(server: Server, admin: Channel) -> None:

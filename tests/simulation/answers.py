@@ -1,0 +1,77 @@
+"""What the steps answer, and whom they take for dead, beside the history of the jobs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any, Final
+
+from tests.simulation.history import History
+from tests.simulation.stage import Violation
+
+BY_TOKEN: Final = frozenset({"complete", "finish", "retry", "snooze", "fail", "release", "discard"})
+
+
+class Answers:
+    """`patience`: for how many seconds after a beat of its runner nobody may be taken for dead."""
+
+    def __init__(self, history: History, patience: float) -> None:
+        self.counts: Counter[str] = Counter()
+        self.now = 0.0
+        self.patience = patience
+        self._history = history
+        self._settled: dict[str, str] = {}
+        self._beaten: dict[tuple[str, str], float] = {}
+        self._beats: dict[str, dict[str, int]] = defaultdict(dict)
+
+    def before(self, name: str, queue: str, argv: list[Any], reply: Any, now: float) -> None:
+        """A step was executed whose events the history has not heard yet. Raises Violation."""
+        self.now = now
+        if name in BY_TOKEN:
+            self._check_answer(name, argv, reply, queue)
+        if name == "bury" and reply[0] == b"buried":
+            self._settled.pop(argv[0], None)
+        if name in ("register", "beat", "depart", "recover"):
+            self._beat(name, queue, argv, reply)
+
+    def after(self, name: str, argv: list[Any], reply: Any) -> None:
+        """Now it has. Raises Violation."""
+        if name in ("claim", "complete", "finish"):
+            self._check_claim(name, argv, reply)
+
+    def _beat(self, name: str, queue: str, argv: list[Any], reply: Any) -> None:
+        """Whoever is recovered for want of a beat has not beaten since that was seen."""
+        runner = argv[2] if name == "register" else argv[1] if name == "recover" else argv[0]
+        beats = self._beats[queue]
+        if name == "register" and reply[0] == b"registered":
+            beats.setdefault(runner, 0)
+        elif name == "beat":
+            self._beaten[queue, runner] = self.now
+            beats[runner] = beats.get(runner, 0) + 1
+        elif name == "depart" and reply[0] == b"departed":
+            beats.pop(runner, None)
+        elif name == "recover" and reply[0] == b"recovered":
+            silence = self.now - self._beaten.get((queue, runner), -self.patience)
+            if argv[2] and silence < self.patience:
+                raise Violation(f"{argv[0]} was recovered {silence:.3f} s after a beat of {runner}")
+            if argv[2] and argv[2] != str(beats.get(runner, "absent")):
+                raise Violation(f"{argv[0]} was recovered with beat {argv[2]} of {runner}, which is at {beats.get(runner)}")
+
+    def _check_answer(self, name: str, argv: list[Any], reply: Any, queue: str) -> None:
+        """Of a settlement: `stale` if the job is not this start's any more, and else never; asked again, the same answer."""
+        slot, job, token = argv[:3]
+        owned = self._history.story(queue, job).token == token
+        self.counts["stale"] += reply[0] == b"stale"
+        if (reply[0] != b"stale") != (owned or self._settled.get(slot) == token):
+            raise Violation(f"{name} of {job} by {token} was answered {reply[0]!r}, and it is {'' if owned else 'not '}its own")
+        if owned and reply[0] not in (b"stopped", b"tied"):
+            self._settled[slot] = token
+
+    def _check_claim(self, name: str, argv: list[Any], reply: Any) -> None:
+        """A slot that holds a job it has begun is answered with that, and with no other."""
+        slot, token = argv[0], argv[1] if name == "claim" else argv[3]
+        held = self._history.held.get(slot)
+        if held and not (held.place == "running" and held.token.startswith(f"{slot}/")):
+            held = None
+        given = reply[1].decode() if reply[0] == b"claimed" else None
+        if token and given != (held.id if held else None) and reply[0] not in (b"stale", b"tied", b"unregistered"):
+            raise Violation(f"{slot} holds {held.id if held else 'nothing'}, and is answered {given or reply[0]}")
