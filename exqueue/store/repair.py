@@ -24,7 +24,7 @@ from exqueue.store.steps import Store
 AT_ONCE: Final = 10_000  # findings a round: each is some hundred bytes
 ROUNDS: Final = 1000
 BATCHES: Final = {"relocate": 100, "strip": 100, "retie": 50, "reorder": 100}
-ORDER: Final = ("announce", "persist", "terms", "recover", "relocate", "strip", "retie", "reorder", "recount")
+ORDER: Final = ("announce", "persist", "terms", "recover", "relocate", "retie", "strip", "reorder", "recount")
 DID: Final = {"strip": "dropped", "reorder": "at its place"}
 
 
@@ -98,7 +98,7 @@ class Repair:
         """A step that is told of many: `given` for each, and answers a word for each, empty or 0 where it did nothing."""
         lost = ErrorInfo("lost", "JobLost", "it was found in no place of its queue", when=time.time_ns() // 1_000_000).encode()
         for old in (False, True):
-            some = [finding for finding in findings if (finding.line in self._long_gone) == old]
+            some = list({finding.given: finding for finding in findings if (finding.line in self._long_gone) == old}.values())
             argv: dict[str, Any] = {"error": lost} if step in ("relocate", "strip") else {}
             if step == "relocate":
                 argv["long_gone"] = "1" if old else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from exqueue.app import Exqueue
 from exqueue.model.lifecycle import Place
@@ -14,10 +14,10 @@ from tests.soak.workers import Mixed, Plain
 Enqueue = Callable[[Exqueue, random.Random], int]  # how many jobs there will be of it, those that follow among them
 
 
-def _one(*then: str, mood: str = "", **options: object) -> Enqueue:
+def _one(*then: str, mood: str = "", **options: Any) -> Enqueue:
     def enqueue(app: Exqueue, chance: random.Random) -> int:
         followers = [Mixed.options().call(name) for name in then]
-        app.enqueue(Mixed.options(then=followers, **options), mood)  # type: ignore[call-overload]
+        app.enqueue(Mixed.options(then=followers, **options), mood)
         return 1 + len(then)
 
     return enqueue

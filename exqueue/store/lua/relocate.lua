@@ -91,6 +91,7 @@ local function relocate(id)
   local place, slot
   if owner then place, slot = 'processing', owner else place, slot = choose(id, at, agreed) end
   if place == 'lost' then give_up(id, error) else keep(id, at, agreed, place, slot) end
+  holders[id] = slot and {slot} or nil -- it may be named twice
   place = place == 'lost' and 'failed' or place
   tell('repaired', id, place)
   return place

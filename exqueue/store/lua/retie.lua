@@ -66,6 +66,7 @@ local function mend_key(id, key, agreed, at)
       local i = known[slot]
       redis.call('LREM', KEYS[i], 0, id)
     end
+    holders[id] = nil
     take_out(id)
     redis.call('ZADD', waiting, 0, mention(id, key))
     ring()
