@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis import exceptions as r
 
@@ -18,6 +18,8 @@ from exqueue.store.refusals import foreign, surely_unsent, translate, unavailabl
 from exqueue.store.scripts import Script
 from exqueue.store.several import several
 from exqueue.store.topology import Single, Topology
+
+T = TypeVar("T")
 
 REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
 LATE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
@@ -111,8 +113,8 @@ class Channel:
         return found
 
     def everywhere(self) -> list[str]:
-        """A key on each server, to be given as `near`."""
-        return self._topology.everywhere()
+        """A key on each server, to be given as `near`. Raises StoreError, as `ask` does: a cluster has to be asked for its nodes."""
+        return self._insist(self._topology.everywhere)[0]
 
     def close(self) -> None:
         """Close what is idle, and leave the server. The channel can still be used; it connects again."""
@@ -169,11 +171,14 @@ class Channel:
                 exchange(other, [("CLIENT", "UNBLOCK", client_id)])
 
     def _patiently(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> tuple[list[Any], bool]:
-        """The replies, and whether an earlier try may have been carried out, too: an error is then not the whole truth."""
+        return self._insist(lambda: self._topology.exchange(commands, near=near, together=together))
+
+    def _insist(self, action: Callable[[], T]) -> tuple[T, bool]:
+        """What it comes to, and whether an earlier try may have been carried out, too: an error is then not the whole truth."""
         deadline, pause, uncertain = time.monotonic() + self._patience, 0.01, False
         while True:
             try:
-                return self._topology.exchange(commands, near=near, together=together), uncertain
+                return action(), uncertain
             except (r.AuthenticationError, r.ResponseError) as error:
                 raise translate(error, self._where, uncertain=uncertain) from error
             except StoreUnavailable as error:  # an embedded server that does not come up; it may have been killed while starting

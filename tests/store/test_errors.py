@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from exqueue.model.errors import ConfigError, StoreError, StoreRefused, StoreUna
 from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import connector, safe_url
+from exqueue.store.pool import Unsent
+from exqueue.store.topology import Single
 from tests.store.kit import Bench
 from tests.store.servers import Server, running
 from tests.store.steps import STEPS
@@ -49,6 +52,26 @@ def test_a_server_that_is_not_there_was_surely_not_reached(where: str) -> None:
     with pytest.raises(StoreUnavailable, match=rf"cannot reach Redis at {where}: [^\n]*; is it running") as caught:
         channel.ask([("PING",)])
     assert caught.value.uncertain is False
+
+
+def test_a_cluster_none_of_whose_nodes_can_be_reached_is_not_there() -> None:
+    where = "redis+cluster://127.0.0.1:1,127.0.0.1:2"
+    with pytest.raises(StoreUnavailable, match=rf"cannot reach Redis at {re.escape(where)}: [^\n]*; is it running") as caught:
+        open_channel(where, patience=0).everywhere()
+    assert caught.value.uncertain is False
+
+
+def test_who_has_to_know_all_servers_waits_until_they_are_known() -> None:
+    class Late(Single):
+        tries = 0
+
+        def everywhere(self) -> list[str]:
+            self.tries += 1
+            if self.tries < 3:
+                raise Unsent("no node answers")
+            return ["1", "2"]
+
+    assert Channel(Late(connector("redis://127.0.0.1:1", 1)), where="test", patience=5).everywhere() == ["1", "2"]
 
 
 @pytest.mark.parametrize("step", ["enqueue", "claim", "complete", "recover", "beat"])
