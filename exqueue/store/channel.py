@@ -81,7 +81,7 @@ class Channel:
         """
         try:
             pool = self._topology.pool(source)
-        except r.ResponseError as error:
+        except (r.AuthenticationError, r.ResponseError) as error:
             raise translate(error, self._where) from error
         except TRANSIENT as error:
             raise unavailable(error, self._where, uncertain=False) from error
@@ -89,6 +89,8 @@ class Channel:
             self._block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake)
         except r.MovedError as error:  # nothing was moved; whoever asks again asks the right node
             self._topology.heed(pool, error)
+        except r.AuthenticationError as error:  # one of TRANSIENT, too, but not for time to mend
+            raise translate(error, self._where) from error
         except r.ResponseError as error:
             heeded = self._topology.heed(pool, error)
             if isinstance(heeded, TRANSIENT):

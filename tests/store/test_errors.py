@@ -94,6 +94,13 @@ def test_a_replica_gives_no_job_to_who_waits(bench: Bench) -> None:
     assert bench.pending == ["a"]
 
 
+@pytest.mark.parametrize("wake", [None, 0], ids=["asleep", "to be woken"])
+def test_who_waits_with_a_wrong_password_is_told_so(server: Server, app: Exqueue, wake: int | None) -> None:
+    app.channel.ask([("ACL", "SETUSER", "u", "reset", "on", ">right")])
+    with pytest.raises(StoreRefused, match="the user or the password is wrong; correct the URL"):
+        server.channel("u:wrong@").wait_for_move("a", "b", 1.0, wake)
+
+
 def test_too_few_replicas_are_said_to_be_too_few(bench: Bench) -> None:
     bench.put("a")
     bench.ask("CONFIG", "SET", "min-replicas-to-write", 1)
