@@ -56,23 +56,24 @@ class Channel:
         return self._step(script, keys, argv)[0]
 
     def run_confirmed(self, script: Script, keys: list[str | bytes], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
-        """Run one step and wait for replicas in the same round trip; its reply, and how many have what it wrote.
+        """Run one step and wait for replicas in the same round trip; its first reply, and how many have at last what it wrote.
 
         With fewer than `copies` it is asked again while patience lasts, and whoever knows is asked for the server again: one
         that no replica follows may have been replaced. `touch`: a write that changes nothing. WAIT waits for the writes of
         its own connection, and of a job that is known already the step writes none.
         """
-        deadline, found = time.monotonic() + self._patience, None
-        while found is None or (found[1] < copies and time.monotonic() < deadline):
+        deadline, first, confirmed = time.monotonic() + self._patience, None, 0
+        while first is None or (confirmed < copies and time.monotonic() < deadline):
             try:
-                found = self._confirmed(script, keys, argv, touch, copies)
+                reply, confirmed = self._confirmed(script, keys, argv, touch, copies)
             except StoreError:
-                if found is None:
+                if first is None:
                     raise
                 break  # it was written once, and that is what the caller has to know
-            if found[1] < copies:
+            first = first or reply  # the later ones no longer say what the step has done
+            if confirmed < copies:
                 self._topology.hang_up()
-        return found
+        return first, confirmed
 
     def wait_for_move(self, source: str, target: str, seconds: float, wake: int | None) -> None:
         """Block in BLMOVE until a job arrives, the time is over, or `wake` (a file descriptor) becomes readable.
