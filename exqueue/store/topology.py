@@ -88,9 +88,10 @@ class Followed(Single):
 
     def exchange(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> list[Any]:  # noqa: ARG002
         """See Topology."""
+        before = time.monotonic()  # if the connection is new, the sentinels name the server after this
         try:
             with self._pool.borrowed() as connection:
-                self._trust.begins(connection, time.monotonic())
+                self._trust.begins(connection, before)
                 replies = exchange(connection, commands)
                 for reply in replies:
                     if isinstance(reply, r.ResponseError) and code_of(reply, PASSING):
