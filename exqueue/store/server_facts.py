@@ -24,7 +24,7 @@ def server_facts(channel: Channel, url: str, timeout: float = 2.0) -> ServerFact
     parts = urlsplit(url)
     embedded = parts.scheme == "embedded"
     return ServerFacts(
-        info=server_info(channel), config=_config(channel), local=is_local(url), embedded=embedded, tls=parts.scheme == "rediss",
+        info=server_info(channel), config=_config(channel), local=is_local(url), embedded=embedded, tls=parts.scheme.partition("+")[0] == "rediss",
         skew=_skew(channel, time.time), open=True if embedded else _is_open(url, timeout), user=_user(channel),
     )  # fmt: skip
 
