@@ -115,8 +115,11 @@ class Channel:
             time.sleep(min(left, LOOK_EVERY))
         return found
 
-    def everywhere(self) -> list[str]:
-        """A key on each server, to be given as `near`. Raises StoreError, as `ask` does: a cluster has to be asked for its nodes."""
+    def everywhere(self) -> dict[str, str]:
+        """For each server, by its address, a key on it, to be given as `near`; both are empty if it is the only one.
+
+        Raises StoreError, as `ask` does: a cluster has to be asked for its nodes.
+        """
         return self._insist(self._topology.everywhere)[0]
 
     def close(self) -> None:

@@ -33,8 +33,11 @@ class Topology(Protocol):
     def groups(self, keys: Sequence[str]) -> list[list[str]]:
         """Keys that one command may name together."""
 
-    def everywhere(self) -> list[str]:
-        """A key for each server, so that what is asked near all of them is asked everywhere."""
+    def everywhere(self) -> dict[str, str]:
+        """For each server that has keys, by its address, a key on it: what is asked near all of them is asked everywhere.
+
+        Of one that is alone, neither is known, or needed: both are empty.
+        """
 
     def hang_up(self) -> None:
         """Close what is idle."""
@@ -69,9 +72,9 @@ class Single:
         """See Topology."""
         return [list(keys)]
 
-    def everywhere(self) -> list[str]:
+    def everywhere(self) -> dict[str, str]:
         """See Topology."""
-        return [""]
+        return {"": ""}
 
     def hang_up(self) -> None:
         """See Topology."""

@@ -65,13 +65,13 @@ def test_who_has_to_know_all_servers_waits_until_they_are_known() -> None:
     class Late(Single):
         tries = 0
 
-        def everywhere(self) -> list[str]:
+        def everywhere(self) -> dict[str, str]:
             self.tries += 1
             if self.tries < 3:
                 raise Unsent("no node answers")
-            return ["1", "2"]
+            return {"h:1": "1", "h:2": "2"}
 
-    assert Channel(Late(connector("redis://127.0.0.1:1", 1)), where="test", patience=5).everywhere() == ["1", "2"]
+    assert Channel(Late(connector("redis://127.0.0.1:1", 1)), where="test", patience=5).everywhere() == {"h:1": "1", "h:2": "2"}
 
 
 @pytest.mark.parametrize("step", ["enqueue", "claim", "complete", "recover", "beat"])
