@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -60,3 +61,13 @@ def test_the_doctor_names_the_node_that_evicts(app: Exqueue, node: Node) -> None
     node.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     found = {finding.check: finding for finding in examine(gather(app))}["eviction"]
     assert (found.level, found.says.partition(": ")[0]) == (Level.ERROR, f"node 127.0.0.1:{node.port}")
+
+
+def test_a_node_that_is_away_keeps_no_runner_of_other_queues_from_starting_and_is_named(
+    app: Exqueue, alone: ClusterNodes, node: Node
+) -> None:
+    if alone.owner("-") is node:
+        pytest.skip("it is the one that is asked for rights")
+    node.signal(signal.SIGKILL)
+    away, *_ = admit(app.channel, app.settings)
+    assert away.partition(" would")[0] == f"whether node 127.0.0.1:{node.port}"
