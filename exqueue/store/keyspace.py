@@ -80,7 +80,9 @@ class Keyspace:
     def _scan(self, queues: Sequence[str] | None) -> Iterator[str]:
         only = self._prefix(queues[0]) if queues and len(queues) == 1 else f"{self._namespace}:{{"
         pattern = re.sub(r"([\\*?\[\]^])", r"\\\1", only) + "*"
-        places = [queue_keys(self._namespace, queue)["jobs"] for queue in queues] if queues else self._steps.channel.everywhere()
+        places = (
+            [queue_keys(self._namespace, queue)["jobs"] for queue in queues] if queues else [*self._steps.channel.everywhere().values()]
+        )
         for near in places:
             cursor: bytes = b"0"
             while True:
