@@ -16,7 +16,8 @@ from tests.store.steps import REPEATABLE, SAFE, STEPS
 
 # `processing` is the list of the slot `s` in all steps here.
 PAIRS = [(step, key) for step in STEPS if step != "claim foreign" for key in script(step.split()[0]).keys]
-COUNTING = [step for step in STEPS if "local wrong = bad_counter()" in script(step.split()[0]).source]
+TYPES_ONLY = {"tally", "recount", "persist"}  # these look at counters that are wrong, too
+COUNTING = [step for step in STEPS if (step, "counters") in PAIRS and step not in TYPES_ONLY]
 
 
 def test_every_step_is_among_them() -> None:

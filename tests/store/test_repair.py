@@ -69,6 +69,38 @@ def test_what_waits_does_not_pass_a_head_that_runs(bench: Bench) -> None:
     assert bench.pending == ["b"]
 
 
+def asked(bench: Bench, step: str, *words: str, **argv: str) -> list[bytes]:
+    """What a repair did for these, whatever was found."""
+    auditor = Auditor(bench.store, "q")
+    auditor.look_again()
+    return auditor.settled(step, words, **argv)
+
+
+@on_servers
+def test_what_waits_does_not_pass_one_that_is_under_way(bench: Bench) -> None:
+    bench.put("a", "b", key="k")
+    bench.open("s")
+    bench.take()
+    bench.ask("DEL", bench.keys["heads"])
+    assert (asked(bench, "retie", "b", ""), bench.ids(Place.WAITING)) == ([b""], ["b"])
+    assert (asked(bench, "retie", "a", ""), list(check(bench.store))) == ([b"head"], [])
+
+
+@on_servers
+def test_a_repair_asked_for_what_waits_leaves_a_head_without_terms(bench: Bench) -> None:
+    bench.put("a", "b", key="k")
+    bench.ask("HDEL", bench.keys["terms"], "a")
+    assert (asked(bench, "retie", "b", ""), bench.ids(Place.WAITING)) == ([b""], ["b"])
+
+
+@on_servers
+def test_a_job_that_is_named_twice_is_put_back_once(bench: Bench) -> None:
+    bench.start("a")
+    bench.ask("DEL", bench.keys.processing("s"))
+    assert asked(bench, "relocate", "a", "a", error="{}", long_gone="") == [b"processing", b""]
+    assert list(check(bench.store)) == []
+
+
 @on_servers
 def test_what_waits_does_not_pass_a_head_that_has_lost_its_terms(bench: Bench) -> None:
     bench.put("a", "b", key="k")
@@ -131,11 +163,9 @@ def test_a_slot_that_was_opened_after_it_was_listed_is_not_overlooked(bench: Ben
 def test_a_repair_of_what_is_whole_by_now_does_nothing(bench: Bench) -> None:
     bench.start("a", "b", "c")
     bench.put("d", "e", key="k")
-    before, auditor = bench.snapshot(), Auditor(bench.store, "q")
-    auditor.look_again()
-    ids = [b"a", b"b", b"c", b"d", b"e", b"unknown"]
-    done = [auditor.settled("relocate", tuple(ids), error=b"{}", long_gone="1"), auditor.settled("recount", newest=0),
-            auditor.settled("retie", tuple(word for job_id in ids for word in (job_id, b""))), auditor.settled("persist")]  # fmt: skip
+    before, ids = bench.snapshot(), ("a", "b", "c", "d", "e", "unknown")
+    done = [asked(bench, "relocate", *ids, error="{}", long_gone="1"), asked(bench, "recount", newest="0"),
+            asked(bench, "retie", *(word for job_id in ids for word in (job_id, ""))), asked(bench, "persist")]  # fmt: skip
     assert (done, bench.snapshot()) == ([[b""] * 6, [], [b""] * 6, [0]], before)
 
 
@@ -152,7 +182,14 @@ def test_of_a_line_that_is_out_of_order_those_are_named_that_stand_wrong() -> No
 
 @pytest.mark.parametrize(
     ("page", "later", "new"),
-    [("abc", "", "abc"), ("abc", "def", "abc"), ("abcd", "cdef", "ab"), ("cdef", "cdef", ""), ("acdc", "cxyz", "acd"), ("acd", "dcd", "ac")],
+    [
+        ("abc", "", "abc"),
+        ("abc", "def", "abc"),
+        ("abcd", "cdef", "ab"),
+        ("cdef", "cdef", ""),
+        ("acdc", "cxyz", "acd"),
+        ("acd", "dcd", "ac"),
+    ],
 )
 def test_of_a_page_only_that_is_new_which_the_one_behind_did_not_have(page: str, later: str, new: str) -> None:
     assert without_overlap([b"%c" % ord(one) for one in page], [b"%c" % ord(one) for one in later]) == [b"%c" % ord(one) for one in new]
