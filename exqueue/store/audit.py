@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from exqueue.model.errors import StoreError
+from exqueue.model.text import one_line
 from exqueue.store.base import BATCH, Steps
 from exqueue.store.care_reads import pairs
 from exqueue.store.keys import KINDS
@@ -73,10 +75,14 @@ class Auditor(Steps):
                 return
 
     def settled(self, step: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
-        """What a step answers that is given the processing lists of all slots there are, its first word left out."""
+        """What a step answers that is given the processing lists of all slots there are, its first word left out.
+
+        Raises:
+            StoreError: slots are opened faster than they can be listed.
+        """
         for _ in range(PATIENCE):
             reply = self._run(step, self.queue, rest=rest, slots=self.slots.all, **argv)
             if reply[0] != b"changed":
-                break
+                return reply[1:]
             self.look_again()
-        return reply[1:]
+        raise StoreError(f"the slots of queue {one_line(self.queue)!r} change too fast to be looked at; try again")
