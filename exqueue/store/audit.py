@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from exqueue.model.errors import StoreError
@@ -10,6 +10,7 @@ from exqueue.model.text import one_line
 from exqueue.store.base import BATCH, Steps
 from exqueue.store.care_reads import pairs
 from exqueue.store.keys import KINDS
+from exqueue.store.replies import text_id
 from exqueue.store.rules import Slots
 from exqueue.store.scripts import script
 from exqueue.store.views import Tally, View
@@ -25,15 +26,20 @@ class Auditor(Steps):
         super().__init__(steps.channel, steps.namespace)
         self.queue = queue
         self.slots = Slots(frozenset(), frozenset(), frozenset(unknown))
-        self._seen = tuple(unknown)
+        self._seen = frozenset(unknown)
 
     def look_again(self) -> Slots:
         """Learn which slots there are."""
         keys = self.keys(self.queue)
-        found = self.channel.ask([("HKEYS", keys["slots"]), ("HKEYS", keys["graves"])])
-        opened, graves = (frozenset(slot.decode("utf-8", "surrogateescape") for slot in names) for names in found)
-        self.slots = Slots(opened, graves, frozenset(self._seen) - opened - graves)
+        found = self.channel.ask([("HKEYS", keys[name]) for name in ("slots", "graves", "settled")])
+        opened, graves, settled = (frozenset(map(text_id, names)) for names in found)
+        self.slots = Slots(opened, graves, self._seen - opened - graves, settled - {"by hand"})
         return self.slots
+
+    def learn(self, slots: Iterable[str]) -> None:
+        """There may be lists of these slots, too."""
+        self._seen |= frozenset(slots)
+        self.look_again()
 
     def audit(self, ids: Sequence[bytes], *, exact: bool) -> list[View]:
         """What there is under these ids; with `exact`, also whether they are in `pending`."""
