@@ -15,6 +15,7 @@ from exqueue.cli.context import Context
 from exqueue.cli.select import Json
 from exqueue.model.errors import ConfigError
 from exqueue.model.text import one_line
+from exqueue.store.audit import Auditor
 from exqueue.store.fsck import check
 from exqueue.store.repair import Repair, Repaired
 from exqueue.store.rules import Finding
@@ -52,9 +53,9 @@ def fsck(
     unknown = [queue for queue in queues or [] if queue not in app.reader.queues()]
     if unknown:
         raise ConfigError(f"there is no queue {one_line(unknown[0])!r}; without --queue all are looked at")
-    lease = app.settings.lease
 
     def wait() -> None:
+        lease = max([app.settings.lease, *(Auditor(app.store, queue).longest_lease() for queue in {*app.reader.queues(), *(queues or [])})])
         render.console(stderr=True).print(f"waiting {lease:g} s to see whether processes live whose slots are unknown")
         time.sleep(lease)
 

@@ -13,9 +13,11 @@ from exqueue.store.keys import KINDS
 from exqueue.store.replies import text_id
 from exqueue.store.rules import Slots
 from exqueue.store.scripts import script
+from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.views import Tally, View
 
 LOOKED_THROUGH: Final = 1_000_000  # entries of `pending` that one step may look through: about 20 ms
+LONGEST: Final = 86_400.0  # seconds of a lease; what says more was not written by a runner that anybody would wait for
 PATIENCE: Final = 50  # how often slots may be opened while they are listed
 
 
@@ -79,6 +81,11 @@ class Auditor(Steps):
             yield pairs(found)
             if int(cursor) == 0:
                 return
+
+    def longest_lease(self) -> float:
+        """Of the runners whose slots are open, in seconds; 0 if none says one that can be waited for."""
+        infos = [SlotInfo.decode(text_id(slot), raw) for page in self.pages("slots") for slot, raw in page]
+        return max((info.lease for info in infos if 0 <= info.lease <= LONGEST), default=0.0)
 
     def settled(self, step: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> list[Any]:
         """What a step answers that is given the processing lists of all slots there are, its first word left out.

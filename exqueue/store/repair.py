@@ -39,7 +39,7 @@ class Repaired:
 class Repair:
     """Repairs of some queues, or of all.
 
-    `wait`: lets a whole lease pass, so that a process whose slot nobody knows is dead, or has shown that it lives.
+    `wait`: lets a whole lease pass, the longest there is, so that a process whose slot nobody knows is dead, or has shown that it lives.
     """
 
     def __init__(self, store: Store, queues: Sequence[str] | None = None, wait: Callable[[], None] = lambda: None) -> None:

@@ -93,6 +93,19 @@ def test_what_lies_in_a_slot_nobody_knows_is_taken_back_after_a_lease(bench: Ben
     )  # fmt: skip
 
 
+def test_it_waits_for_the_longest_lease_of_those_that_are_known(
+    bench: Bench, app: Exqueue, exq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXQUEUE_LEASE", "0.5")
+    other = Bench(app, "other")
+    other.put("x")
+    for slot, lease in [("t", "0.75"), ("u", "1e999"), ("v", "NaN"), ("w", '"x"')]:
+        other.ask("HSET", other.keys["slots"], slot, f'{{"lease": {lease}}}')
+    bench.ask("HDEL", bench.keys["slots"], "s")
+    ran = exq("fsck", "--repair", "--queue", "q")
+    assert (ran.code, ran.err) == (0, "waiting 0.75 s to see whether processes live whose slots are unknown\n")
+
+
 def test_the_doctor_says_that_it_is_too_old(app: Exqueue, exq: Command) -> None:
     app.channel.ask([("SET", f"{app.settings.namespace}:schema", 99)])
     found = {check["check"]: check for check in exq("doctor", "--json").json["checks"]}["schema"]
