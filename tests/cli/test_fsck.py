@@ -68,6 +68,14 @@ def test_one_queue_is_looked_at_alone(bench: Bench, app: Exqueue, exq: Command) 
     other.ask("RPUSH", other.keys["pending"], "x")
 
 
+def test_a_queue_that_is_not_on_the_list_can_be_looked_at_alone(bench: Bench, app: Exqueue, exq: Command) -> None:
+    app.channel.ask([("SREM", f"{app.settings.namespace}:queues", "q")])
+    ran = exq("fsck", "--queue", "q", "--repair")
+    assert (ran.code, ran.out.splitlines(), app.reader.queues()) == (
+        0, ["q: registry: the queue is not on the list of queues, so nobody looks at it -> announced", "1 repaired; all is well"], ["q"],
+    )  # fmt: skip
+
+
 def test_a_key_of_the_wrong_type_holds_up_no_other_queue(bench: Bench, app: Exqueue, exq: Command) -> None:
     other = Bench(app, "other")
     other.put("x")
