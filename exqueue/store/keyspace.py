@@ -101,6 +101,12 @@ class Keyspace:
         return queue_keys(self._namespace, queue)["jobs"].removesuffix("jobs")
 
 
+def exists(steps: Steps, queue: str) -> bool:
+    """Whether there is any key of this queue that has a fixed name, on the list of queues or not."""
+    keys = queue_keys(steps.namespace, queue)
+    return any(kind != b"none" for kind in steps.channel.ask([("TYPE", keys[name]) for name in KINDS if name != "processing"]))
+
+
 def _is_text(name: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in name)
 
