@@ -24,6 +24,7 @@ class Checked(Protocol):
     kernel: Kernel
     limits: dict[str, str]
     calm: bool
+    starts: dict[str, list[int]]
     acknowledged: list[tuple[str, str]]
 
 
@@ -34,9 +35,13 @@ def check_limits(world: Checked, queue: str, before: Look, look: Look) -> None:
         return
     if before.paused and look.paused:
         raise Violation(f"{begun[0]} is claimed though {queue} is paused")
-    most = int((world.limits.get(queue) or "0").split()[0])
+    most, count, window = map(int, (world.limits.get(queue) or "0 0 0").split())
     if most and look.running > most:
         raise Violation(f"{look.running} run in {queue}, and {most} may")
+    if count and len(world.wire.skews) == 1:
+        world.starts[queue] = [*world.starts[queue][-count:], world.wire.clock_us() // 1000]
+        if len(world.starts[queue]) > count and world.starts[queue][-1] - world.starts[queue][0] < window:
+            raise Violation(f"more than {count} start in {window} ms in {queue}: {world.starts[queue]}")
 
 
 def check_wakeups(world: Checked) -> None:

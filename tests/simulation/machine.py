@@ -151,10 +151,13 @@ class SimNursery:
             self.orphan()
 
     def orphan(self) -> None:
-        """The kernel kills its children, in a moment."""
+        """The kernel kills its children, in a moment; now and then they hang in it for a while."""
         stage = self._kernel.stage
-        for pid in list(self.children):
-            stage.later(stage.rng.random() * 0.01, functools.partial(self._kernel.kill, pid))
+        longest = 1.0 if stage.rng.random() < 0.2 else 0.01
+        for pid, process in self.children.items():
+            if longest == 1.0:
+                self._kernel.freeze(process, longest)
+            stage.later(stage.rng.random() * longest, functools.partial(self._kernel.kill, pid))
 
 
 class SimSignals:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -41,6 +42,7 @@ class World:
         self.kernel = Kernel(self.stage, self.wire)
         self.history = History()
         self.looks: dict[str, Look] = {}
+        self.starts: dict[str, list[int]] = defaultdict(list)
         self.acknowledged: list[tuple[str, str]] = []
         self.plays = Plays(self.stage, self.kernel, self.history)
         self.kinds = self.rng.choice(CASTS)
@@ -50,7 +52,7 @@ class World:
         self.lying = self.plays.lying = self.rng.random() < 0.4
         self.answers = Answers(self.history, 0.0 if self.lying else LEASE)
         self.fleet = Fleet(self.kernel, self.specs, self.known, self.plays.play)
-        self.calm = self.rng.random() < 0.1
+        self.calm = self.rng.random() < (0.4 if Narrow in self.kinds else 0.06)
         self.stage.idle = functools.partial(check_wakeups, self)
 
     def run(self) -> None:
