@@ -118,7 +118,7 @@ def signatures(facts: Facts) -> Finding:
         "signatures",
         Level.WARNING,
         says,
-        "set EXQUEUE_SIGNING_KEYS, then exqueue keys resign; let no stranger write to it: passwords, TLS, exqueue acl",
+        "set EXQUEUE_SIGNING_KEYS everywhere, then exqueue keys resign --unsigned; keep strangers out: passwords, TLS, exqueue acl",
     )
 
 

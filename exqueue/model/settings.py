@@ -151,6 +151,8 @@ def _switch(name: str, value: Any, source: str) -> bool:
 def _keys(value: Any, source: str, directory: Path) -> Keys:
     """No message of these names what was given: it may be a key."""
     try:
+        if value == "none":  # as `exqueue config` shows it
+            return NO_KEYS
         if isinstance(value, str) and value.startswith("file:"):
             return read_keys(directory / Path(value.removeprefix("file:")).expanduser())
         if source == "pyproject.toml" or not isinstance(value, str):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exqueue.model.envelope import Envelope
-from exqueue.model.errors import SchemaTooNew, StoreError
+from exqueue.model.errors import SchemaTooNew, StoreError, StoreUnavailable
 from exqueue.model.settings import Settings, keys_of
 from exqueue.runtime.admission import admit, deaf_parent, init_name
 from exqueue.runtime.board import Board
@@ -91,7 +91,7 @@ class Runner:
             try:
                 while not self._staff.loaded and not signals.count:
                     self._listen(signals, 60.0)
-                self._begin()
+                self._begin_when_it_can(signals)
                 while not self._finished(signals):
                     self._turn(signals)
                 self._sign_off()
@@ -101,6 +101,17 @@ class Runner:
                 self._staff.close()
                 self._board.close()
                 self._channel.close()
+
+    def _begin_when_it_can(self, signals: StopSignals) -> None:
+        """Begin. An outage just now is waited out as by any client; what of it was done already may be done again."""
+        give_up = time.monotonic() + self._settings.patience
+        while True:
+            try:
+                return self._begin()
+            except StoreUnavailable:
+                if signals.count or time.monotonic() + OUTAGE_PAUSE > give_up:
+                    raise
+            self._listen(signals, OUTAGE_PAUSE)
 
     def _begin(self) -> None:
         specs, now = self._staff.specs, time.monotonic()

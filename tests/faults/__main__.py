@@ -35,6 +35,14 @@ def main(names: list[str]) -> int:
         return 0
     if names == ["--until-wrong"]:
         return until_wrong()
+    try:
+        for name in names:
+            Scenario.parse(name)
+    except (ValueError, KeyError):
+        print(
+            f"{name!r} is no scenario; write PROGRAM/none, or PROGRAM/ACTOR.REQUEST=FAULT such as plain/c.3=lost+c.4=oom", file=sys.stderr
+        )
+        return 2
     wrong = 0
     with bench() as made:
         for name in names:
