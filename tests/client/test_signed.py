@@ -15,7 +15,7 @@ from exqueue.model.options import call
 from exqueue.model.settings import Settings
 from exqueue.model.signing import Keys, is_signed
 from exqueue.runtime.delivery import deliver
-from exqueue.store.channel import Channel
+from exqueue.store import topology
 from tests.client.workers import Add, Send
 
 KEYS = Keys.parse("the only key of this test")
@@ -71,7 +71,7 @@ def test_a_limit_of_the_size_is_that_of_the_pickle(app: Exqueue) -> None:
 
 def test_signing_asks_redis_no_more_often(signing: Exqueue, app: Exqueue, starts: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    exchange = Channel._exchange
+    exchange = topology.exchange
 
     def counting(connection: Any, commands: Any) -> list[Any]:
         asked.append(len(commands))
@@ -79,7 +79,7 @@ def test_signing_asks_redis_no_more_often(signing: Exqueue, app: Exqueue, starts
 
     for one in (app, signing):
         one.enqueue(Add, 1)
-    monkeypatch.setattr(Channel, "_exchange", staticmethod(counting))
+    monkeypatch.setattr(topology, "exchange", counting)
     counts = []
     for one in (app, signing):
         asked.clear()
