@@ -40,11 +40,11 @@ def doctor(context: typer.Context, strict: Strict = False, json: select.Json = F
 
 def gather(app: Exqueue) -> Facts:
     """All facts. Raises StoreUnavailable when the server cannot be reached."""
-    server = server_facts(app.channel, app.settings.url)
+    server, *others = server_facts(app.channel, app.settings.url)
     schema = read_schema(app)
     queues = queue_facts(app.reader, unsigned) if schema <= SCHEMA else None
     now = int((time.time() + (server.skew or 0.0)) * 1000)
-    return Facts(server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema)
+    return Facts(server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema, tuple(others))
 
 
 def read_schema(app: Exqueue) -> int:

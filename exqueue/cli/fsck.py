@@ -15,7 +15,9 @@ from exqueue.cli.context import Context
 from exqueue.cli.select import Json
 from exqueue.model.errors import ConfigError
 from exqueue.model.text import one_line
+from exqueue.store.audit import Auditor
 from exqueue.store.fsck import check
+from exqueue.store.keyspace import exists
 from exqueue.store.repair import Repair, Repaired
 from exqueue.store.rules import Finding
 
@@ -49,12 +51,13 @@ def fsck(
     """Check that every job is in its place and everything adds up, while runners work; exit code 1 if something is found."""
     obj: Context = context.obj
     app = obj.app()
-    unknown = [queue for queue in queues or [] if queue not in app.reader.queues()]
+    registered = app.reader.queues()  # also those that are missing there can be looked at: that is one of the faults
+    unknown = [queue for queue in queues or [] if queue not in registered and not exists(app.store, queue)]
     if unknown:
         raise ConfigError(f"there is no queue {one_line(unknown[0])!r}; without --queue all are looked at")
-    lease = app.settings.lease
 
     def wait() -> None:
+        lease = max([app.settings.lease, *(Auditor(app.store, queue).longest_lease() for queue in {*app.reader.queues(), *(queues or [])})])
         render.console(stderr=True).print(f"waiting {lease:g} s to see whether processes live whose slots are unknown")
         time.sleep(lease)
 

@@ -24,7 +24,7 @@ class ServerFacts:
     """The server. `info`: what INFO says; `config`: of CONFIG GET, only what is needed here.
 
     `local`: reached over a Unix socket or loopback; `tls`: encrypted. `skew`: seconds its clock is ahead of this host's.
-    `open`: whether it takes commands from anybody, without a password.
+    `open`: whether it takes commands from anybody, without a password. `at`: its address, if it is one of a cluster.
     """
 
     info: Mapping[str, str] | None = None
@@ -35,6 +35,7 @@ class ServerFacts:
     skew: float | None = None
     open: bool | None = None
     user: UserFacts | None = None
+    at: str = ""
 
     def number(self, name: str) -> int | None:
         """A whole number that INFO says; None where it says none."""
@@ -77,6 +78,7 @@ class Facts:
     """All of it. `now`: the server's clock, ms. `dies_with_parent`: whether this kernel ends children with their parent.
 
     `accepts_loss`: whether somebody has decided that this server may lose jobs. `schema`: the number that the data has.
+    `others`: in a cluster, its other nodes.
     """
 
     server: ServerFacts = field(default_factory=ServerFacts)
@@ -85,6 +87,7 @@ class Facts:
     dies_with_parent: bool = True
     accepts_loss: bool = False
     schema: int = SCHEMA
+    others: tuple[ServerFacts, ...] = ()
 
 
 class Level(StrEnum):

@@ -7,7 +7,7 @@ from typing import Final
 
 from exqueue.model.facts import Facts, Finding, Level, QueueFacts
 from exqueue.model.schema import SCHEMA
-from exqueue.model.server_checks import SERVER_CHECKS, Check
+from exqueue.model.server_checks import SERVER_CHECKS, Check, worst
 from exqueue.model.signing import is_signed
 from exqueue.model.text import one_line
 
@@ -137,7 +137,7 @@ QUEUE_CHECKS: Final[tuple[Check, ...]] = (
 
 def examine(facts: Facts) -> list[Finding]:
     """What all checks find, in the order in which they are shown."""
-    return [check(facts) for check in (*SERVER_CHECKS, *QUEUE_CHECKS)]
+    return [*(worst(check, facts) for check in SERVER_CHECKS), *(check(facts) for check in QUEUE_CHECKS)]
 
 
 def _of_queues(

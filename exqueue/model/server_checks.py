@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from exqueue.model.facts import Facts, Finding, Level, ServerFacts
@@ -22,6 +23,14 @@ FULL, NEARLY_FULL, SPARSE = 0.97, 0.8, 1.5  # of maxmemory; of memory taken for 
 SKEW_WARNING, SKEW_ERROR = 1.0, 60.0  # seconds
 BIG: Final = 100_000_000  # bytes; below, the share of what a server needs for itself says nothing
 LAG: Final = 10  # seconds
+_BY_WEIGHT: Final = (Level.OK, Level.UNKNOWN, Level.WARNING, Level.ERROR)
+
+
+def worst(check: Check, facts: Facts) -> Finding:
+    """What a check finds; in a cluster the worst that it finds of any node, with its address."""
+    found = [(check(replace(facts, server=server)), server.at) for server in (facts.server, *facts.others)]
+    finding, at = max(found, key=lambda pair: _BY_WEIGHT.index(pair[0].level))
+    return finding if not at or finding.level is Level.OK else replace(finding, says=f"node {one_line(at, 60)}: {finding.says}")
 
 
 def version(facts: Facts) -> Finding:

@@ -171,7 +171,9 @@ class ForkServer:
                     if target:
                         os.kill(target, signal.SIGKILL)
             pid, status = os.waitpid(found.si_pid, 0)
-            code = FENCED if pid in self._fenced else os.waitstatus_to_exitcode(status)
+            code = os.waitstatus_to_exitcode(status)
+            if pid in self._fenced and code == -signal.SIGKILL:  # else it had ended by itself before it was killed
+                code = FENCED
             self._fenced.discard(pid)
             self._line.say({"ended": pid, "status": code})
 

@@ -45,12 +45,15 @@ def is_alive(pid: int, start: int) -> bool:
 
 
 def is_gone(pid: int, start: int) -> bool:
-    """Whether this very process surely runs no more. False also where it cannot be seen (another user, hidden /proc)."""
-    if pid <= 0 or start <= 0:
+    """Whether this very process surely runs no more. False also where it cannot be seen (another user, hidden /proc).
+
+    `start` is 0 for a process that was dead before anybody had looked: it is gone when none has its pid.
+    """
+    if pid <= 0 or start < 0:
         return False
     found = start_time(pid)
     if found:
-        return found != start
+        return found != start and start > 0
     if Path(f"/proc/{pid}").exists():
         return True  # a zombie
     try:
@@ -83,8 +86,9 @@ def kill_and_wait(pid: int, start: int, seconds: float) -> bool:
     except OSError:
         return is_gone(pid, start)
     try:
-        if is_alive(pid, start):  # looked at again: the handle now keeps the pid from changing hands
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        if not is_alive(pid, start):  # looked at again: the handle now keeps the pid from changing hands
+            return is_gone(pid, start)
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
         readable, _, _ = select.select([handle], [], [], seconds)
         return bool(readable)
     except OSError:

@@ -47,6 +47,12 @@ class CareReader:
         """The closed slots that are still swept."""
         return [slot.decode("utf-8", "replace") for slot in self.channel.ask([("HKEYS", self._keys(queue)["graves"])])[0]]
 
+    def presumed_dead(self, queue: str) -> list[SlotInfo]:
+        """The closed slots whose processes nobody has seen dead: they may have been frozen, or cut off."""
+        found = pairs(self.channel.ask([("HGETALL", self._keys(queue)["graves"])])[0])
+        owners = [(slot.decode("utf-8", "replace"), grave.split(b" ", 2)) for slot, grave in found]
+        return [SlotInfo.decode(slot, words[2]) for slot, words in owners if len(words) == 3]
+
     def beats(self, queue: str) -> dict[str, str]:
         """What each runner has bumped its counter to."""
         found = pairs(self.channel.ask([("HGETALL", self._keys(queue)["beats"])])[0])

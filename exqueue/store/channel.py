@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis import exceptions as r
 
@@ -18,6 +18,8 @@ from exqueue.store.refusals import foreign, surely_unsent, translate, unavailabl
 from exqueue.store.scripts import Script
 from exqueue.store.several import several
 from exqueue.store.topology import Single, Topology
+
+T = TypeVar("T")
 
 REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
 LATE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
@@ -54,23 +56,24 @@ class Channel:
         return self._step(script, keys, argv)[0]
 
     def run_confirmed(self, script: Script, keys: list[str | bytes], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
-        """Run one step and wait for replicas in the same round trip; its reply, and how many have what it wrote.
+        """Run one step and wait for replicas in the same round trip; its first reply, and how many have at last what it wrote.
 
         With fewer than `copies` it is asked again while patience lasts, and whoever knows is asked for the server again: one
         that no replica follows may have been replaced. `touch`: a write that changes nothing. WAIT waits for the writes of
         its own connection, and of a job that is known already the step writes none.
         """
-        deadline, found = time.monotonic() + self._patience, None
-        while found is None or (found[1] < copies and time.monotonic() < deadline):
+        deadline, first, confirmed = time.monotonic() + self._patience, None, 0
+        while first is None or (confirmed < copies and time.monotonic() < deadline):
             try:
-                found = self._confirmed(script, keys, argv, touch, copies)
+                reply, confirmed = self._confirmed(script, keys, argv, touch, copies)
             except StoreError:
-                if found is None:
+                if first is None:
                     raise
                 break  # it was written once, and that is what the caller has to know
-            if found[1] < copies:
+            first = first or reply  # the later ones no longer say what the step has done
+            if confirmed < copies:
                 self._topology.hang_up()
-        return found
+        return first, confirmed
 
     def wait_for_move(self, source: str, target: str, seconds: float, wake: int | None) -> None:
         """Block in BLMOVE until a job arrives, the time is over, or `wake` (a file descriptor) becomes readable.
@@ -79,7 +82,7 @@ class Channel:
         """
         try:
             pool = self._topology.pool(source)
-        except r.ResponseError as error:
+        except (r.AuthenticationError, r.ResponseError) as error:
             raise translate(error, self._where) from error
         except TRANSIENT as error:
             raise unavailable(error, self._where, uncertain=False) from error
@@ -87,6 +90,8 @@ class Channel:
             self._block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake)
         except r.MovedError as error:  # nothing was moved; whoever asks again asks the right node
             self._topology.heed(pool, error)
+        except r.AuthenticationError as error:  # one of TRANSIENT, too, but not for time to mend
+            raise translate(error, self._where) from error
         except r.ResponseError as error:
             heeded = self._topology.heed(pool, error)
             if isinstance(heeded, TRANSIENT):
@@ -110,9 +115,12 @@ class Channel:
             time.sleep(min(left, LOOK_EVERY))
         return found
 
-    def everywhere(self) -> list[str]:
-        """A key on each server, to be given as `near`."""
-        return self._topology.everywhere()
+    def everywhere(self) -> dict[str, str]:
+        """For each server, by its address, a key on it, to be given as `near`; both are empty if it is the only one.
+
+        Raises StoreError, as `ask` does: a cluster has to be asked for its nodes.
+        """
+        return self._insist(self._topology.everywhere)[0]
 
     def close(self) -> None:
         """Close what is idle, and leave the server. The channel can still be used; it connects again."""
@@ -169,11 +177,14 @@ class Channel:
                 exchange(other, [("CLIENT", "UNBLOCK", client_id)])
 
     def _patiently(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> tuple[list[Any], bool]:
-        """The replies, and whether an earlier try may have been carried out, too: an error is then not the whole truth."""
+        return self._insist(lambda: self._topology.exchange(commands, near=near, together=together))
+
+    def _insist(self, action: Callable[[], T]) -> tuple[T, bool]:
+        """What it comes to, and whether an earlier try may have been carried out, too: an error is then not the whole truth."""
         deadline, pause, uncertain = time.monotonic() + self._patience, 0.01, False
         while True:
             try:
-                return self._topology.exchange(commands, near=near, together=together), uncertain
+                return action(), uncertain
             except (r.AuthenticationError, r.ResponseError) as error:
                 raise translate(error, self._where, uncertain=uncertain) from error
             except StoreUnavailable as error:  # an embedded server that does not come up; it may have been killed while starting

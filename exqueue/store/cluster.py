@@ -95,12 +95,12 @@ class Cluster:
         """See Topology: those of one slot, even if one node has several."""
         return [list(group) for _, group in groupby(sorted(keys, key=_slot), key=_slot)]
 
-    def everywhere(self) -> list[str]:
+    def everywhere(self) -> dict[str, str]:
         """See Topology."""
-        found: dict[Address, str] = {}
+        found: dict[str, str] = {}
         for name in map(str, range(4096)):  # each of a thousand masters has some of these
-            found.setdefault(self._owner(_slot(name)), name)
-        return list(found.values())
+            found.setdefault(str(self._owner(_slot(name))), name)
+        return found
 
     def hang_up(self) -> None:
         """See Topology."""

@@ -80,7 +80,9 @@ class Keyspace:
     def _scan(self, queues: Sequence[str] | None) -> Iterator[str]:
         only = self._prefix(queues[0]) if queues and len(queues) == 1 else f"{self._namespace}:{{"
         pattern = re.sub(r"([\\*?\[\]^])", r"\\\1", only) + "*"
-        places = [queue_keys(self._namespace, queue)["jobs"] for queue in queues] if queues else self._steps.channel.everywhere()
+        places = (
+            [queue_keys(self._namespace, queue)["jobs"] for queue in queues] if queues else [*self._steps.channel.everywhere().values()]
+        )
         for near in places:
             cursor: bytes = b"0"
             while True:
@@ -97,6 +99,12 @@ class Keyspace:
 
     def _prefix(self, queue: str) -> str:
         return queue_keys(self._namespace, queue)["jobs"].removesuffix("jobs")
+
+
+def exists(steps: Steps, queue: str) -> bool:
+    """Whether there is any key of this queue that has a fixed name, on the list of queues or not."""
+    keys = queue_keys(steps.namespace, queue)
+    return any(kind != b"none" for kind in steps.channel.ask([("TYPE", keys[name]) for name in KINDS if name != "processing"]))
 
 
 def _is_text(name: str) -> bool:

@@ -36,6 +36,7 @@ class PersonSteps(Steps):
 
         `what`: `bodies`, `chains`, `outbox` or `results`. What has changed since stays, and what belongs to a job that runs.
         """
+        self.heed_schema()
         rest = tuple(part for job_id, old, new in renewed for part in (raw_id(job_id), old, new))
         return int(self._run("resign", queue, rest=rest, what=what)[1])
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from exqueue.model.errors import StoreError, StoreRefused, StoreUnavailable
 from exqueue.model.facts import ServerFacts
+from exqueue.model.text import one_line
 from exqueue.store.care_reads import CareReader
 from exqueue.store.keys import queue_keys
 from exqueue.store.server_facts import server_info
@@ -44,16 +45,23 @@ class Pulse:
 
 
 def refusal(reader: CareReader) -> str:
-    """Why the server would not take what we write, empty if it would. Changes nothing; raises StoreUnavailable.
+    """Why a server would not take what we write, empty if all would. Changes nothing; raises StoreUnavailable.
 
     Asked by a write of the kind that a full server refuses, to a member that no job can have. Whoever may not write at all
     is told by what the server says of itself.
     """
-    known = reader.queues()
+    for at, near in reader.channel.everywhere().items():
+        if said := _refusal_near(reader, near):
+            return f"node {one_line(at, 60)}: {said}" if at else said
+    return ""
+
+
+def _refusal_near(reader: CareReader, near: str) -> str:
+    queue = near or next(iter(reader.queues()), "health")  # a queue that is called like a key is where the key is
     try:
-        reader.channel.ask([("ZADD", queue_keys(reader.namespace, known[0] if known else "health")["delayed"], "XX", 0, "")])
+        reader.channel.ask([("ZADD", queue_keys(reader.namespace, queue)["delayed"], "XX", 0, "")])
     except StoreRefused as error:
-        return _said(ServerFacts(server_info(reader.channel))) if error.code == "NOPERM" else str(error)
+        return _said(ServerFacts(server_info(reader.channel, near))) if error.code == "NOPERM" else str(error)
     except StoreUnavailable:
         raise
     except StoreError as error:

@@ -39,7 +39,7 @@ class Repaired:
 class Repair:
     """Repairs of some queues, or of all.
 
-    `wait`: lets a whole lease pass, so that a process whose slot nobody knows is dead, or has shown that it lives.
+    `wait`: lets a whole lease pass, the longest there is, so that a process whose slot nobody knows is dead, or has shown that it lives.
     """
 
     def __init__(self, store: Store, queues: Sequence[str] | None = None, wait: Callable[[], None] = lambda: None) -> None:
@@ -69,14 +69,18 @@ class Repair:
 
     def _round(self, findings: list[Finding]) -> Iterator[Repaired]:
         groups: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+        unknown: defaultdict[str, list[str]] = defaultdict(list)  # slots; their lists count for every step
         for finding in findings:
             groups[finding.queue, "terms" if finding.invariant == "terms" else finding.repair].append(finding)
+            if finding.invariant == "slot":
+                unknown[finding.queue].append(finding.key)
         for queue, step in sorted(groups, key=lambda group: (group[0], ORDER.index(group[1]))):
-            yield from self._apply(queue, "retie" if step == "terms" else step, groups[queue, step])
+            auditor = Auditor(self._store, queue, unknown[queue])
+            auditor.look_again()
+            yield from self._apply(auditor, "retie" if step == "terms" else step, groups[queue, step])
 
-    def _apply(self, queue: str, step: str, findings: list[Finding]) -> Iterator[Repaired]:
-        auditor = Auditor(self._store, queue, [finding.key for finding in findings if step == "recover"])
-        auditor.look_again()
+    def _apply(self, auditor: Auditor, step: str, findings: list[Finding]) -> Iterator[Repaired]:
+        queue = auditor.queue
         match step:
             case "announce":
                 self._store.announce(queue)
@@ -105,6 +109,8 @@ class Repair:
             for start in range(0, len(some), BATCHES[step]):
                 batch = some[start : start + BATCHES[step]]
                 rest = tuple(word for finding in batch for word in finding.given)
+                if argv.get("long_gone"):  # by tokens: whose slot has no list any more
+                    auditor.learn(view.claimed_by for view in auditor.audit([one for one in rest if isinstance(one, bytes)], exact=False))
                 for finding, did in zip(batch, auditor.settled(step, rest, **argv), strict=True):
                     if did:
                         yield Repaired(finding, text_id(did) if isinstance(did, bytes) else DID[step])

@@ -46,16 +46,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """The slots of a queue. `unknown`: those that are neither open nor closed, but have a processing list."""
+    """The slots of a queue. `unknown`: those that are neither open nor closed, but have a processing list; `settled`: that
+    have settled something, whatever they are now.
+    """
 
     open: frozenset[str]
     graves: frozenset[str]
     unknown: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
 
     @property
     def all(self) -> list[str]:
         """All of them, in a fixed order."""
-        return sorted(self.open | self.graves | self.unknown)
+        return sorted(self.open | self.graves | self.unknown | self.settled)
 
 
 def of_job(queue: str, view: View) -> Iterator[Finding]:

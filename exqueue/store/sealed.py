@@ -1,4 +1,7 @@
-"""What is signed, as it is stored: for whoever counts signatures or renews them. Bounded memory; nothing is unpickled."""
+"""What is signed, as it is stored: for whoever counts signatures or renews them. Nothing is unpickled.
+
+What is read at once is bounded. What grows with the queue are the ids, which are all remembered: some hundred bytes a job.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Sealed:
 
 
 def all_sealed(reader: Reader, queue: str) -> Iterator[Sealed]:
-    """All jobs of a queue, each once, wherever they are, while they may move."""
+    """All jobs of a queue, each once, wherever they are, while they may move. Remembers every id."""
     seen: set[str] = set()
     ids = (job_id for job_id in reader.ids(queue) if job_id not in seen and not seen.add(job_id))  # type: ignore[func-returns-value]
     while page := list(islice(ids, BATCH)):

@@ -19,19 +19,17 @@ _SETTINGS: Final = ("appendfsync", "save")
 _CREDENTIALS: Final = re.compile(r"//.*@")
 
 
-def server_facts(channel: Channel, url: str, timeout: float = 2.0) -> ServerFacts:
-    """All of it, in a few small requests. Raises StoreUnavailable when the server cannot be reached. `timeout`: seconds."""
-    parts = urlsplit(url)
-    embedded = parts.scheme == "embedded"
-    return ServerFacts(
-        info=server_info(channel), config=_config(channel), local=is_local(url), embedded=embedded, tls=parts.scheme == "rediss",
-        skew=_skew(channel, time.time), open=True if embedded else _is_open(url, timeout), user=_user(channel),
-    )  # fmt: skip
+def server_facts(channel: Channel, url: str, timeout: float = 2.0) -> list[ServerFacts]:
+    """All of it, in a few small requests; of a cluster, for each node. `timeout`: seconds.
+
+    Raises StoreUnavailable when one cannot be reached.
+    """
+    return [_of_one(channel, near, at, _url_of(at, url), timeout) for at, near in channel.everywhere().items()]
 
 
-def server_info(channel: Channel) -> dict[str, str] | None:
-    """What INFO says, all of it; None if this user may not ask."""
-    told = _told(channel, ("INFO",))
+def server_info(channel: Channel, near: str = "") -> dict[str, str] | None:
+    """What INFO says, all of it; None if this user may not ask. `near`: a key, in a cluster its node is asked."""
+    told = _told(channel, near, ("INFO",))
     if not isinstance(told, bytes):
         return None
     return dict(line.split(":", 1) for line in told.decode("utf-8", "replace").splitlines() if ":" in line)
@@ -46,27 +44,44 @@ def is_local(url: str) -> bool:
     return all(host in ("localhost", "::1", "") or host.startswith("127.") for host in hosts)
 
 
-def _told(channel: Channel, command: Command) -> Any:
+def _of_one(channel: Channel, near: str, at: str, url: str, timeout: float) -> ServerFacts:
+    scheme = urlsplit(url).scheme
+    return ServerFacts(
+        info=server_info(channel, near), config=_config(channel, near), local=is_local(url), embedded=scheme == "embedded",
+        tls=scheme.partition("+")[0] == "rediss", skew=_skew(channel, near, time.time),
+        open=True if scheme == "embedded" else _is_open(url, timeout), user=_user(channel, near), at=at,
+    )  # fmt: skip
+
+
+def _url_of(at: str, url: str) -> str:
+    """The URL of one server of several, if it has an address of its own."""
+    parts = urlsplit(url)
+    credentials, sign, _ = parts.netloc.rpartition("@")
+    own = parts._replace(scheme=parts.scheme.partition("+")[0], netloc=f"{credentials}{sign}{at}")
+    return own.geturl() if at else url
+
+
+def _told(channel: Channel, near: str, command: Command) -> Any:
     try:
-        return channel.ask([command])[0]
+        return channel.ask([command], near=near)[0]
     except StoreUnavailable:
         raise
     except StoreError:  # refused, renamed away, or not known to this kind of server
         return None
 
 
-def _config(channel: Channel) -> dict[str, str] | None:
+def _config(channel: Channel, near: str) -> dict[str, str] | None:
     found: dict[str, str] = {}
     for name in _SETTINGS:
-        flat = _told(channel, ("CONFIG", "GET", name))
+        flat = _told(channel, near, ("CONFIG", "GET", name))
         pair = [part.decode("utf-8", "replace") for part in flat] if isinstance(flat, list) else []
         found |= {pair[0]: pair[1]} if len(pair) == 2 else {}
     return found or None
 
 
-def _skew(channel: Channel, now: Callable[[], float]) -> float | None:
+def _skew(channel: Channel, near: str, now: Callable[[], float]) -> float | None:
     before = now()
-    told = _told(channel, ("TIME",))
+    told = _told(channel, near, ("TIME",))
     after = now()
     if not told:
         return None
@@ -88,9 +103,9 @@ def _is_open(url: str, timeout: float) -> bool | None:
     return True
 
 
-def _user(channel: Channel) -> UserFacts | None:
-    name = _told(channel, ("ACL", "WHOAMI"))
-    flat = _told(channel, ("ACL", "GETUSER", name)) if name else None
+def _user(channel: Channel, near: str) -> UserFacts | None:
+    name = _told(channel, near, ("ACL", "WHOAMI"))
+    flat = _told(channel, near, ("ACL", "GETUSER", name)) if name else None
     if not isinstance(flat, list):
         return None
     said = dict(zip(flat[::2], flat[1::2], strict=False)).get(b"commands", b"").decode("utf-8", "replace").split()

@@ -53,8 +53,6 @@ class Store(PersonSteps, CareSteps):
             for job in jobs[start:end]:
                 rest += (job.id, job.head, job.body, job.terms, job.chain)
             reply = self._accept(queue, tuple(rest), due, tuple(job.id for job in jobs[start:]), begun=start > 0)
-            if reply[0] == b"founded":  # also after somebody emptied the server under us
-                self._announce_again(queue)
             for position, known in zip(reply[1::2], reply[2::2], strict=True):
                 found[start + position] = text_id(known)
         return found
@@ -68,12 +66,16 @@ class Store(PersonSteps, CareSteps):
     def _accept(self, queue: str, rest: tuple[str | bytes, ...], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
         try:
             self.heed_schema()
-            if not self._copies:
-                return self._run("enqueue", queue, rest=rest, due=due)
-            reply, confirmed = self._run_confirmed("enqueue", queue, rest=rest, due=due)
+            reply, confirmed = (
+                self._run_confirmed("enqueue", queue, rest=rest, due=due)
+                if self._copies
+                else (self._run("enqueue", queue, rest=rest, due=due), 0)
+            )
         except StoreError as error:
             error.ids, error.uncertain = ids, error.uncertain or begun  # those before have been accepted
             raise
+        if reply[0] == b"founded":  # also after somebody emptied the server under us; and whether it is confirmed or not
+            self._announce_again(queue)
         if confirmed < self._copies:
             raise EnqueueUnknown(ids, confirmed, self._copies)
         return reply

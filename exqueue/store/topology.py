@@ -33,8 +33,11 @@ class Topology(Protocol):
     def groups(self, keys: Sequence[str]) -> list[list[str]]:
         """Keys that one command may name together."""
 
-    def everywhere(self) -> list[str]:
-        """A key for each server, so that what is asked near all of them is asked everywhere."""
+    def everywhere(self) -> dict[str, str]:
+        """For each server that has keys, by its address, a key on it: what is asked near all of them is asked everywhere.
+
+        Of one that is alone, neither is known, or needed: both are empty.
+        """
 
     def hang_up(self) -> None:
         """Close what is idle."""
@@ -69,9 +72,9 @@ class Single:
         """See Topology."""
         return [list(keys)]
 
-    def everywhere(self) -> list[str]:
+    def everywhere(self) -> dict[str, str]:
         """See Topology."""
-        return [""]
+        return {"": ""}
 
     def hang_up(self) -> None:
         """See Topology."""
@@ -88,9 +91,10 @@ class Followed(Single):
 
     def exchange(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> list[Any]:  # noqa: ARG002
         """See Topology."""
+        before = time.monotonic()  # if the connection is new, the sentinels name the server after this
         try:
             with self._pool.borrowed() as connection:
-                self._trust.begins(connection, time.monotonic())
+                self._trust.begins(connection, before)
                 replies = exchange(connection, commands)
                 for reply in replies:
                     if isinstance(reply, r.ResponseError) and code_of(reply, PASSING):

@@ -62,6 +62,11 @@ class View:
         return Run.decode(self.run)
 
     @property
+    def claimed_by(self) -> str:
+        """The slot that its token names, byte for byte as `text_id` reads it; empty if it has none."""
+        return text_id((self.run or b"").split(b" ", 4)[-1].rpartition(b"/")[0])
+
+    @property
     def agreed(self) -> Terms:
         """The terms, read."""
         return Terms.decode(self.terms)

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 def test_health_is_red_while_the_server_is_away_and_green_again_without_a_restart(server: BadServer, rig: Rig) -> None:
     rig.workers(SAY)
     runner = rig.start()
-    rig.until(lambda: health(rig) == 0)
+    rig.until(lambda: len(rig.pids("Say")) == 2)
+    assert health(rig) == 0
     server.kill()
     assert health(rig) == 3
     server.start()

@@ -48,5 +48,5 @@ class Frozen:
 
     def thaw(self) -> None:
         """Let them go on; those that are gone are gone."""
-        for pid, start in self._stopped:
+        for pid, start in reversed(self._stopped):  # worker processes before the runner that may kill them
             send_signal(pid, start, signal.SIGCONT)

@@ -68,6 +68,14 @@ def test_one_queue_is_looked_at_alone(bench: Bench, app: Exqueue, exq: Command) 
     other.ask("RPUSH", other.keys["pending"], "x")
 
 
+def test_a_queue_that_is_not_on_the_list_can_be_looked_at_alone(bench: Bench, app: Exqueue, exq: Command) -> None:
+    app.channel.ask([("SREM", f"{app.settings.namespace}:queues", "q")])
+    ran = exq("fsck", "--queue", "q", "--repair")
+    assert (ran.code, ran.out.splitlines(), app.reader.queues()) == (
+        0, ["q: registry: the queue is not on the list of queues, so nobody looks at it -> announced", "1 repaired; all is well"], ["q"],
+    )  # fmt: skip
+
+
 def test_a_key_of_the_wrong_type_holds_up_no_other_queue(bench: Bench, app: Exqueue, exq: Command) -> None:
     other = Bench(app, "other")
     other.put("x")
@@ -91,6 +99,19 @@ def test_what_lies_in_a_slot_nobody_knows_is_taken_back_after_a_lease(bench: Ben
     assert (ran.code, ran.err, bench.pending, bench.spent("a")) == (
         0, "waiting 0.5 s to see whether processes live whose slots are unknown\n", ["a", "b"], (1, 0, 1),
     )  # fmt: skip
+
+
+def test_it_waits_for_the_longest_lease_of_those_that_are_known(
+    bench: Bench, app: Exqueue, exq: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXQUEUE_LEASE", "0.5")
+    other = Bench(app, "other")
+    other.put("x")
+    for slot, lease in [("t", "0.75"), ("u", "1e999"), ("v", "NaN"), ("w", '"x"')]:
+        other.ask("HSET", other.keys["slots"], slot, f'{{"lease": {lease}}}')
+    bench.ask("HDEL", bench.keys["slots"], "s")
+    ran = exq("fsck", "--repair", "--queue", "q")
+    assert (ran.code, ran.err) == (0, "waiting 0.75 s to see whether processes live whose slots are unknown\n")
 
 
 def test_the_doctor_says_that_it_is_too_old(app: Exqueue, exq: Command) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.faults.bench import Bench
-from tests.faults.faults import FREEZES, Fault, Request, Scenario
+from tests.faults.faults import FREEZES, Fault, Kind, Request, Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Sample:
     """How many scenarios of a program are run. `singles`: with one fault in the program; `healing`: with one in what comes after it.
 
     `pairs`: for each of these, how many with a second fault behind the first. `zombies`: in which a worker process stands still,
-    and half as many in which somebody else does.
+    and a quarter as many in which somebody else does.
     """
 
     singles: int
@@ -27,14 +27,15 @@ class Sample:
     @property
     def whole(self) -> int:
         """How many there are in all, if the program has so many, with the one without a fault."""
-        return 1 + (self.singles + self.healing) * (1 + self.pairs) + self.zombies + self.zombies // 2
+        return 1 + (self.singles + self.healing) * (1 + self.pairs) + self.zombies + self.zombies // 4
 
 
 EVERYTHING: Final = Sample(10**9, 10**9, 10**9, 10**9)
-SOME: Final = Sample(singles=105, healing=15, pairs=1, zombies=32)
-FEW: Final = Sample(singles=30, healing=5, pairs=1, zombies=20)
+SOME: Final = Sample(singles=100, healing=12, pairs=1, zombies=52)
+FEW: Final = Sample(singles=24, healing=4, pairs=1, zombies=44)
 WORKER_PROCESS: Final = re.compile(r"\w+p\d+$|other$")
-MOVES: Final = 60  # requests after which those who take over have done all they can
+MOST: Final = 90  # requests after which those who take over have done all they can
+NEVER: Final = 9999
 
 
 def scenarios(bench: Bench, program: str, sample: Sample) -> Iterator[tuple[Scenario, list[str]]]:
@@ -51,8 +52,17 @@ def scenarios(bench: Bench, program: str, sample: Sample) -> Iterator[tuple[Scen
             yield pair, bench.run(pair)[0]
     processes = [request for request in own if WORKER_PROCESS.match(request.actor)]
     others = [request for request in own if not WORKER_PROCESS.match(request.actor)]
-    for zombie in [*_some(_zombies(program, processes), sample.zombies), *_some(_zombies(program, others), sample.zombies // 2)]:
-        yield zombie, bench.run(zombie)[0]
+    moments = _moments(bench, program, processes[0])
+    for requests, most in ((processes, sample.zombies), (others, sample.zombies // 4)):
+        for zombie in _some(_zombies(program, requests, moments), most):
+            yield zombie, bench.run(zombie)[0]
+
+
+def _moments(bench: Bench, program: str, request: Request) -> list[int]:
+    """After how many requests those who take over are about to change anything; and when they have done all."""
+    _, trace = bench.run(Scenario(program, (Fault(request.actor, request.number, Kind.FROZEN_BEFORE, NEVER),)))
+    meanwhile = trace[trace.index(request) + 1 :]
+    return [position for position, other in enumerate(meanwhile[:MOST]) if other.step] + [NEVER]
 
 
 def _heals(request: Request) -> bool:
@@ -75,11 +85,11 @@ def _pairs(first: Scenario, trace: Sequence[Request]) -> Iterator[Scenario]:
             yield Scenario(first.program, (fault, Fault(request.actor, request.number, kind)))
 
 
-def _zombies(program: str, trace: Sequence[Request]) -> Iterator[Scenario]:
-    """Somebody stands still at each request, before and after it, while the others make some moves."""
+def _zombies(program: str, trace: Sequence[Request], moments: list[int]) -> Iterator[Scenario]:
+    """Somebody stands still at each request, before and after it, until the others are about to change something."""
     for request in trace:
         for kind in FREEZES:
-            for moves in range(MOVES):
+            for moves in moments:
                 yield Scenario(program, (Fault(request.actor, request.number, kind, moves),))
 
 

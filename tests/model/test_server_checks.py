@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exqueue.model.facts import Facts, Finding, Level, ServerFacts, UserFacts
-from exqueue.model.server_checks import SERVER_CHECKS
+from exqueue.model.server_checks import SERVER_CHECKS, eviction, worst
 
 SOUND = {
     "redis_version": "8.2.2", "role": "master", "aof_enabled": "1", "maxmemory_policy": "noeviction", "maxmemory": "1000000000",
@@ -137,3 +137,18 @@ def test_whatever_is_said_is_one_printable_line_and_what_is_wrong_comes_with_adv
     for finding in found(facts).values():
         assert (finding.says + finding.advice).isprintable()
         assert finding.level in (Level.OK, Level.UNKNOWN) or finding.advice
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ("noeviction", "allkeys-lru", "node b:2: maxmemory-policy is allkeys-lru"),
+        ("allkeys-lru", "noeviction", "node a:1: maxmemory-policy is allkeys-lru"),
+        (None, "allkeys-lru", "node b:2: maxmemory-policy is allkeys-lru"),
+        ("noeviction", None, "node b:2: the server does not answer INFO to this user"),
+        ("noeviction", "noeviction", "noeviction"),
+    ],
+)
+def test_of_several_nodes_the_worst_is_told(first: str | None, second: str | None, says: str) -> None:
+    servers = [ServerFacts({"maxmemory_policy": policy} if policy else None, at=at) for policy, at in ((first, "a:1"), (second, "b:2"))]
+    assert worst(eviction, Facts(servers[0], others=(servers[1],))).says.partition(": a full")[0] == says

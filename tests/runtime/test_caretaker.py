@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import signal
+import subprocess
 
 import pytest
 
@@ -12,6 +14,7 @@ from exqueue.model.errors import StoreUnavailable
 from exqueue.model.lifecycle import Place
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.caretaker import Caretaker, Identity
+from exqueue.runtime.host import start_time
 from exqueue.store.keys import BELL
 from exqueue.store.slotinfo import SlotInfo
 from tests.client.workers import Add, Send
@@ -95,3 +98,22 @@ def test_a_beat_that_is_read_late_is_not_taken_for_an_old_one(app: Exqueue, care
     caretaker.take_over(functools.partial(next, moments), set())
     caretaker.take_over(functools.partial(next, moments), set())
     assert [slot.slot for slot in app.reader.slots("Add")] == ["a.1"]
+
+
+def test_a_process_of_this_host_that_was_taken_for_dead_from_elsewhere_is_killed(app: Exqueue, caretaker: Caretaker) -> None:
+    with subprocess.Popen(["sleep", "600"]) as frozen:
+        info = SlotInfo("a.1", "a", "host", frozen.pid, start_time(frozen.pid))
+        app.store.register("Add", "a.1", info.encode(), "a")
+        app.store.recover("Add", "a.1", "a", "0", ("", ""), None)
+        caretaker.take_over(float, set())
+        assert frozen.wait(10) == -signal.SIGKILL
+
+
+def test_a_process_of_its_own_a_runner_leaves_to_who_knows_that_it_is_killed(app: Exqueue, caretaker: Caretaker) -> None:
+    with subprocess.Popen(["sleep", "600"]) as mine:
+        info = SlotInfo("r.1", "r", "host", mine.pid, start_time(mine.pid))
+        app.store.register("Add", "r.1", info.encode(), "r")
+        app.store.recover("Add", "r.1", "r", "0", ("", ""), None)
+        caretaker.take_over(float, {"r.1"})
+        assert mine.poll() is None
+        mine.kill()

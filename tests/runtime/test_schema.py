@@ -13,7 +13,7 @@ from exqueue.model.schema import SCHEMA
 from exqueue.store import base
 from exqueue.store.schema import schema_key
 from tests.runtime.rig import Rig
-from tests.store.kit import Bench
+from tests.store.kit import BODY, Bench
 
 SAID = rf"the data of namespace '\w+' was written by a newer exqueue \(schema {SCHEMA + 1}, this one knows {SCHEMA}\); upgrade exqueue here"
 WORKERS = """
@@ -64,6 +64,16 @@ def test_a_person_who_is_too_old_changes_nothing(app: Exqueue, action: str) -> N
     before, late = bench.snapshot(), Exqueue(settings=app.settings, channel=app.channel)
     with pytest.raises(SchemaTooNew, match=SAID):
         getattr(late.store, action)("q", ["a"])
+    assert bench.snapshot() == before
+
+
+def test_who_is_too_old_signs_nothing_anew(app: Exqueue) -> None:
+    bench = Bench(app)
+    bench.put("a")
+    raise_schema(app)
+    before, late = bench.snapshot(), Exqueue(settings=app.settings, channel=app.channel)
+    with pytest.raises(SchemaTooNew, match=SAID):
+        late.store.resign("q", "bodies", [("a", BODY, b"new")])
     assert bench.snapshot() == before
 
 

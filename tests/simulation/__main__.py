@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.simulation.run import Course, play
@@ -26,22 +26,29 @@ def main() -> int:
     first, _, last = chosen.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
     began = time.monotonic()
-    if chosen.jobs > 1:
-        with multiprocessing.Pool(chosen.jobs) as pool:
-            parts = pool.map(_play, [seeds[n : n + PART] for n in range(0, len(seeds), PART)], chunksize=1)
-    else:
-        parts = [_play(seeds, show=print if chosen.trace else None)]
     counts: Counter[str] = Counter()
-    for part in parts:
+    for part in _parts(seeds, chosen.jobs, show=print if chosen.trace else None):
         counts.update(part)
+        if len(seeds) > PART:
+            print(f"{counts['seeds']} of {len(seeds)} seeds, {counts['bad']} bad", file=sys.stderr, flush=True)
+    counts.pop("seeds")
     bad = counts.pop("bad", 0)
     sys.stdout.write("".join(f"{name:>20} {number}\n" for name, number in sorted(counts.items())))
     print(f"{len(seeds)} seeds in {time.monotonic() - began:.0f} s: {bad} bad")
     return 1 if bad else 0
 
 
+def _parts(seeds: range, jobs: int, show: Callable[..., None] | None) -> Iterator[Counter[str]]:
+    parts = [seeds[n : n + PART] for n in range(0, len(seeds), PART)]
+    if jobs == 1:
+        yield from (_play(part, show) for part in parts)
+    else:
+        with multiprocessing.Pool(jobs) as pool:
+            yield from pool.imap_unordered(_play, parts)
+
+
 def _play(seeds: range, show: Callable[..., None] | None = None) -> Counter[str]:
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(seeds=len(seeds))
     with running("valkey") as place:
         server = Server(place.socket)
         for seed in seeds:

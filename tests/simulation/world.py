@@ -64,15 +64,17 @@ class World:
         finally:
             logging.disable(logging.NOTSET)
 
-    def _heard(self, name: str, queue: str, argv: list[Any], reply: list[Any], look: Look) -> None:
+    def _heard(self, name: str, queue: str, argv: list[Any], reply: list[Any], look: Look | None) -> None:
         before = self.looks.get(queue, Look())
-        self.looks[queue] = look
         if name == "recover":
             self.plays.recovered(argv[0], self.stage.current.place)
         try:
+            self.answers.before(name, queue, argv, reply, self.stage.now)
+            if look is None:
+                return
+            self.looks[queue] = look
             if look.wrong:
                 raise Violation(f"after {name}: {'; '.join(look.wrong)}")
-            self.answers.before(name, queue, argv, reply, self.stage.now)
             self.history.step(name, queue, argv, reply, look)
             self.answers.after(name, argv, reply)
             check_limits(self, queue, before, look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from exqueue.model.errors import ConfigError, StoreError, StoreRefused, StoreUna
 from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import connector, safe_url
+from exqueue.store.pool import Unsent
+from exqueue.store.topology import Single
 from tests.store.kit import Bench
 from tests.store.servers import Server, running
 from tests.store.steps import STEPS
@@ -51,6 +54,26 @@ def test_a_server_that_is_not_there_was_surely_not_reached(where: str) -> None:
     assert caught.value.uncertain is False
 
 
+def test_a_cluster_none_of_whose_nodes_can_be_reached_is_not_there() -> None:
+    where = "redis+cluster://127.0.0.1:1,127.0.0.1:2"
+    with pytest.raises(StoreUnavailable, match=rf"cannot reach Redis at {re.escape(where)}: [^\n]*; is it running") as caught:
+        open_channel(where, patience=0).everywhere()
+    assert caught.value.uncertain is False
+
+
+def test_who_has_to_know_all_servers_waits_until_they_are_known() -> None:
+    class Late(Single):
+        tries = 0
+
+        def everywhere(self) -> dict[str, str]:
+            self.tries += 1
+            if self.tries < 3:
+                raise Unsent("no node answers")
+            return {"h:1": "1", "h:2": "2"}
+
+    assert Channel(Late(connector("redis://127.0.0.1:1", 1)), where="test", patience=5).everywhere() == {"h:1": "1", "h:2": "2"}
+
+
 @pytest.mark.parametrize("step", ["enqueue", "claim", "complete", "recover", "beat"])
 def test_a_replica_refuses_and_changes_nothing(bench: Bench, step: str) -> None:
     act = STEPS[step](bench)
@@ -69,6 +92,13 @@ def test_a_replica_gives_no_job_to_who_waits(bench: Bench) -> None:
         bench.store.wait("q", "s", 1.0, None)
     bench.ask("REPLICAOF", "NO", "ONE")
     assert bench.pending == ["a"]
+
+
+@pytest.mark.parametrize("wake", [None, 0], ids=["asleep", "to be woken"])
+def test_who_waits_with_a_wrong_password_is_told_so(server: Server, app: Exqueue, wake: int | None) -> None:
+    app.channel.ask([("ACL", "SETUSER", "u", "reset", "on", ">right")])
+    with pytest.raises(StoreRefused, match="the user or the password is wrong; correct the URL"):
+        server.channel("u:wrong@").wait_for_move("a", "b", 1.0, wake)
 
 
 def test_too_few_replicas_are_said_to_be_too_few(bench: Bench) -> None:

@@ -42,7 +42,7 @@ class Late:
 
     def read_response(self) -> Any:
         reply = self._replies.pop(0)
-        if isinstance(reply, Exception):
+        if isinstance(reply, BaseException):
             raise reply
         return reply
 
@@ -64,4 +64,13 @@ def test_a_reply_that_comes_late_is_not_taken_for_the_next_one(ask: Any) -> None
     channel = Channel(connect, where="test", patience=0)
     with contextlib.suppress(Exception):
         ask(channel)
+    assert channel.ask([("GET", "x")]) == [b"right"]
+
+
+def test_a_reply_that_a_signal_has_cut_off_is_not_taken_for_the_next_one() -> None:
+    connection = Late()
+    connection._replies[0] = KeyboardInterrupt()
+    channel = Channel(lambda: connection, where="test", patience=0)
+    with contextlib.suppress(KeyboardInterrupt):
+        channel.ask([("PING",)])
     assert channel.ask([("GET", "x")]) == [b"right"]

@@ -8,8 +8,10 @@ from typing import Final
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.model.errors import StoreError
 from exqueue.model.job import Claim
 from exqueue.model.settings import Settings
+from exqueue.store.audit import Auditor
 from exqueue.store.channel import Channel
 from exqueue.store.fsck import check
 from exqueue.store.invariants import broken
@@ -112,6 +114,13 @@ def test_the_stand_in_for_a_server_repairs_the_same(app: Exqueue, part: int) -> 
     bench = Bench(app)
     healthy(bench)
     assert list(trouble(bench, None, *WAYS[part * 101 % len(WAYS)])) == []
+
+
+def test_where_slots_change_too_fast_to_be_listed_it_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.open("s")
+    monkeypatch.setattr(Auditor, "look_again", lambda auditor: auditor.slots)
+    with pytest.raises(StoreError, match=r"^the slots of queue 'q' change too fast to be looked at; try again$"):
+        list(check(bench.store))
 
 
 Saved = list[tuple[bytes, bytes]]

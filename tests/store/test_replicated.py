@@ -16,6 +16,7 @@ from exqueue.model.settings import Settings
 from exqueue.runtime.delivery import deliver
 from exqueue.store.channel import Channel
 from exqueue.store.connection import Connection, connector
+from exqueue.store.topology import Single
 from tests.client.workers import Add
 from tests.store.constellation import Node, replicated
 from tests.store.kit import Bench
@@ -129,6 +130,36 @@ def test_more_replicas_than_there_are_never_confirm(app: Exqueue) -> None:
     greedy = Exqueue(settings=Settings(namespace="ns", durability="replicated", replicas=2), channel=app.channel)
     with pytest.raises(EnqueueUnknown, match="1 of 2 replicas have confirmed it"):
         greedy.enqueue(Add, 1)
+
+
+class Thawing(Single):
+    """A server whose replica is thawed when it has not confirmed the first time."""
+
+    replica: Node
+
+    def hang_up(self) -> None:
+        self.replica.signal(signal.SIGCONT)
+        super().hang_up()
+
+
+def test_an_emptied_queue_is_announced_again_though_its_job_was_confirmed_only_at_the_second_try(
+    app: Exqueue, counted: Counted, frozen: Node
+) -> None:
+    to = Thawing(counted)
+    to.replica = frozen
+    late = Exqueue(settings=app.settings, channel=Channel(to, where="test", patience=5))
+    late.store._announced.add("Add")
+    app.channel.ask([("FLUSHALL",)])
+    late.enqueue(Add, 1)
+    assert app.reader.queues() == ["Add"]
+
+
+@pytest.mark.usefixtures("frozen")
+def test_an_emptied_queue_is_announced_again_though_its_job_is_never_confirmed(app: Exqueue) -> None:
+    app.channel.ask([("FLUSHALL",)])
+    with pytest.raises(EnqueueUnknown):
+        app.enqueue(Add, 1)
+    assert app.reader.queues() == ["Add"]
 
 
 def test_what_follows_a_job_stays_in_the_outbox_until_a_replica_has_it(app: Exqueue, pair: tuple[Node, Node]) -> None:

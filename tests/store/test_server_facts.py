@@ -35,7 +35,7 @@ def admin(server: Server) -> Iterator[Channel]:
 def facts(server: Server, credentials: str = "") -> ServerFacts:
     channel = server.channel(credentials)
     try:
-        return server_facts(channel, server.url(credentials))
+        return server_facts(channel, server.url(credentials))[0]
     finally:
         channel.close()
 
@@ -105,3 +105,14 @@ def test_a_server_that_is_gone_is_said_to_be_gone() -> None:
 )  # fmt: skip
 def test_whether_a_url_stays_on_this_host(url: str, local: bool) -> None:
     assert is_local(url) is local
+
+
+@pytest.mark.parametrize(
+    ("url", "encrypted"),
+    [
+        ("rediss://127.0.0.1:1", True), ("rediss+sentinel://127.0.0.1:1/m", True), ("rediss+cluster://127.0.0.1:1", True),
+        ("redis://127.0.0.1:1", False), ("redis+sentinel://127.0.0.1:1/m", False), ("unix:///rediss", False),
+    ],
+)  # fmt: skip
+def test_whether_a_url_asks_for_tls(url: str, encrypted: bool) -> None:
+    assert [found.tls for found in server_facts(fake_channel(), url)] == [encrypted]

@@ -122,6 +122,16 @@ def test_a_closed_slot_that_a_late_blmove_has_filled_is_kept(bench: Bench) -> No
 
 
 @on_servers
+def test_whose_a_closed_slot_was_is_kept_only_if_nobody_has_seen_its_process_dead(bench: Bench) -> None:
+    for slot, beat in (("seen", ""), ("silent", "0")):
+        bench.store.register("q", slot, replace(INFO, slot=slot).encode(), "r")
+        bench.recover(slot, beat=beat)
+    found = bench.reader.presumed_dead("q")
+    bench.store.bury("q", "silent", 1)  # too old for that: it is noted, and still whose it was
+    assert (found, bench.reader.presumed_dead("q")) == ([replace(INFO, slot="silent")], found)
+
+
+@on_servers
 def test_a_buried_slot_is_unknown(bench: Bench) -> None:
     bench.open("s")
     bench.recover("s")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from exqueue.store.connection import Address
 from exqueue.store.pool import Unsent
 from exqueue.store.sentinel import Sentinels
+from exqueue.store.topology import NAMED_EVERY, Followed
 
 OLD, NEW = Address("old", 1), Address("new", 2)
 
 
-@dataclass
+@dataclass(eq=False)
 class Scripted:
     """A connection on which these replies come, again and again."""
 
@@ -86,3 +88,23 @@ def test_the_latest_word_counts(words: list[list[Any]]) -> None:
 def test_a_master_that_is_down_or_about_to_be_replaced_is_left_alone(words: list[list[Any]]) -> None:
     with pytest.raises(Unsent, match="is down, or about to be replaced"):
         chosen(*words)
+
+
+@pytest.mark.parametrize(("seconds", "confirmed"), [(NAMED_EVERY * 2, True), (NAMED_EVERY / 2, False)], ids=["slow", "quick"])
+def test_the_first_reply_of_a_connection_that_was_long_in_the_making_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, confirmed: bool
+) -> None:
+    clock, asked = [100.0], list[Any]()
+
+    class Slow(Sentinels):
+        def connect(self) -> Any:
+            clock[0] += seconds
+            return Scripted([b"PONG"])
+
+        def confirm(self, connection: Any) -> None:
+            asked.append(connection)
+
+    for module in ("topology", "pool"):
+        monkeypatch.setattr(f"exqueue.store.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    Followed(Slow((), "m", lambda _: Scripted([]), lambda _: Scripted([]))).exchange([("PING",)])  # type: ignore[arg-type,return-value]
+    assert bool(asked) is confirmed

@@ -1,6 +1,7 @@
 -- Where a job is, by all that names it. The processing lists are the last keys, one for each slot there is: a step that
--- is not given them all can't tell, and must not act.
--- keys: jobs terms pending ranked delayed failed done waiting slots graves processing
+-- is not given them all can't tell, and must not act. A slot is what is open, closed, or has settled something; of others
+-- a step knows only what it is given.
+-- keys: jobs terms pending ranked delayed failed done waiting slots graves settled processing
 
 local LISTS = string.sub(jobs, 1, -5) .. 'processing:'
 
@@ -19,6 +20,7 @@ local function look_into_slots()
   end
   for _, slot in ipairs(redis.call('HKEYS', slots)) do if not known[slot] then return nil end end
   for _, slot in ipairs(redis.call('HKEYS', graves)) do if not known[slot] then return nil end end
+  for _, slot in ipairs(redis.call('HKEYS', settled)) do if not known[slot] and slot ~= 'by hand' then return nil end end
   return holders, known
 end
 

@@ -1,5 +1,5 @@
 -- audit: say of jobs where each one is and what is kept of it, at one moment
--- keys: jobs bodies runs terms errors chains results progress uniques heads blocked waiting pending ranked delayed failed done slots graves processing
+-- keys: jobs bodies runs terms errors chains results progress uniques heads blocked waiting pending ranked delayed failed done slots graves settled processing
 -- argv: exact then id for each of up to 100 jobs
 -- uses: look
 -- moves:

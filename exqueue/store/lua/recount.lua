@@ -1,5 +1,5 @@
 -- recount: set the counters so that they add up, and the bell
--- keys: counters runs pending ranked delayed waiting failed done jobs terms events slots graves processing
+-- keys: counters runs pending ranked delayed waiting failed done jobs terms events slots graves settled processing
 -- argv: newest
 -- uses: line look
 -- checks: types

@@ -16,8 +16,10 @@ for _, other in ipairs(held) do
   local owner = read_run(other).token
   if string.sub(owner, 1, #slot + 1) == slot .. '/' and (other ~= id or owner ~= token) then return {'changed'} end
 end
+-- Of a process that is only thought to be dead, the grave says whose it is: a runner on its host kills it.
+local owner = beat ~= '' and redis.call('HGET', slots, slot)
 redis.call('HDEL', slots, slot) -- the first write is one a full server allows
-redis.call('HSETNX', graves, slot, whole(now_ms()))
+redis.call('HSETNX', graves, slot, whole(now_ms()) .. (owner and ' - ' .. owner or ''))
 for i = #held, 1, -1 do
   local other = held[i]
   redis.call('LREM', processing, 0, other)

@@ -1,10 +1,11 @@
 -- relocate: bring jobs that are in no place, or in several, to one; make a job of an id that has no header
--- keys: jobs bodies runs terms errors chains results heads waiting blocked pending ranked delayed failed done events slots graves processing
+-- keys: jobs bodies runs terms errors chains results heads waiting blocked pending ranked delayed failed done events slots graves settled processing
 -- argv: error long_gone then id for each of up to 100 jobs
 -- uses: line key errors look lost
 -- moves: none -> failed, none -> processing
 -- replies: relocated, then for each where it is now, empty where nothing was done | changed
 -- long_gone: 1 if slots that are neither open nor closed were so for a whole lease, so that their processes are dead
+-- Of a job under the token of a slot whose list is not among the keys nothing is done.
 local holders, known = look_into_slots()
 if not holders then return {'changed'} end
 
@@ -23,10 +24,11 @@ local function is_busy(slot, id)
   end
 end
 
--- The slot that must hold it, by its token; false if nobody has it any more, nil if nobody can tell.
+-- The slot that must hold it, by its token; false if nobody has it any more, nil if nobody can tell: never without its list.
 local function owner_of(id, run, at)
   if run.token == '-' then return false end
   local slot = string.match(run.token, '^(.*)/')
+  if slot and not known[slot] then return nil end
   if slot and holds(at, slot) then return slot end
   if slot and redis.call('HEXISTS', slots, slot) == 1 then return not is_busy(slot, id) and slot end
   if not slot or redis.call('HEXISTS', graves, slot) == 1 or long_gone == '1' then return false end

@@ -1,5 +1,5 @@
 -- retie: set right what ties jobs to others: their terms, the head of their key and whether that is blocked, their unique name
--- keys: jobs runs terms chains uniques heads waiting blocked pending ranked delayed failed done events slots graves processing
+-- keys: jobs runs terms chains uniques heads waiting blocked pending ranked delayed failed done events slots graves settled processing
 -- argv: id key for each of up to 50 jobs
 -- uses: line key look
 -- moves: pending -> waiting, waiting -> pending

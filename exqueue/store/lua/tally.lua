@@ -1,5 +1,5 @@
 -- tally: count what is in each place, and answer with it and with the counters, at one moment
--- keys: counters runs pending ranked delayed waiting failed done jobs terms slots graves processing
+-- keys: counters runs pending ranked delayed waiting failed done jobs terms slots graves settled processing
 -- argv:
 -- uses: look
 -- checks: types
