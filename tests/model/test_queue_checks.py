@@ -10,6 +10,7 @@ import pytest
 from exqueue.model.facts import Facts, Level, QueueFacts, Running, ServerFacts
 from exqueue.model.job import Counts
 from exqueue.model.queue_checks import QUEUE_CHECKS, examine, unsigned
+from exqueue.model.signing import SIGNED
 
 NOW, HOUR = 1_700_000_000_000, 3_600_000
 WELL = QueueFacts(
@@ -78,5 +79,5 @@ def test_what_other_people_wrote_is_escaped() -> None:
     assert [line for line in bad(hostile).values() if not line.isprintable()] == []
 
 
-def test_a_body_of_the_first_format_is_unsigned() -> None:
-    assert unsigned([b"\x01\x80", b"\x02", b""]) == 1
+def test_a_body_is_unsigned_unless_it_says_that_it_is_signed() -> None:
+    assert unsigned([b"\x01\x80", b"\x02", b"", SIGNED + b"\x01"]) == 2
