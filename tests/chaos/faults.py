@@ -38,6 +38,7 @@ KINDS: Final[dict[str, tuple[int, float, float]]] = {
     "scripts flushed": (2, 0, 0),
 }
 SERVER: Final = frozenset({"server killed", "server killed while it rewrites its file", "server frozen"})
+RUNNER_FROZEN: Final = frozenset({"runner frozen", "whole runner frozen"})
 WAYS: Final = frozenset({
     "requests vanish", "replies vanish", "replies lost", "requests lost", "requests cut", "connections cut", "slow connections",
 })  # fmt: skip
@@ -62,23 +63,33 @@ class Fault:
 
 
 def schedule(seed: int, seconds: float, count: int, lease: float) -> list[Fault]:
-    """`count` faults within so many seconds; each kind once before any comes twice, then by weight."""
+    """`count` faults within so many seconds or little more; each kind once before any comes twice, then by weight.
+
+    While a runner is frozen for long nothing else begins: who cannot reach Redis takes nobody for dead.
+    """
     chance = random.Random(f"{seed}/faults")
     kinds = [*chance.sample(list(KINDS), len(KINDS)), *_deck(chance, count)][:count]
     chance.shuffle(kinds)
     times = sorted(QUIET + chance.random() * max(0.0, seconds - QUIET) for _ in kinds)
-    faults, server_free = [], 0.0
+    faults, calm, server_free = [], 0.0, 0.0
     for at, kind in zip(times, kinds, strict=True):
-        _, least, most = KINDS[kind]
-        if least < 0:
-            lasts = -lease * (least + chance.random() * (most - least))
-        else:
-            lasts = least * math.exp(chance.random() * math.log(most / least)) if least else 0.0
-            lasts = min(lasts, max(least, seconds / 8))  # a short run shall not be one long pause
-        begin = max(at, server_free) if kind in SERVER else at
-        server_free = begin + lasts + SERVER_APART if kind in SERVER else server_free
+        lasts = _duration(chance, kind, seconds, lease)
+        begin = at if at > calm else calm + chance.random()
+        if kind in SERVER:
+            begin = max(begin, server_free)
+            server_free = begin + lasts + SERVER_APART
+        if kind in RUNNER_FROZEN and 1.4 * lease < lasts < seconds / 15:
+            calm = begin + lasts
         faults.append(Fault(begin, kind, lasts, chance.randrange(2**32), chance.random()))
     return sorted(faults, key=lambda fault: fault.at)
+
+
+def _duration(chance: random.Random, kind: str, seconds: float, lease: float) -> float:
+    _, least, most = KINDS[kind]
+    if least < 0:
+        return -lease * (least + chance.random() * (most - least))
+    lasts = least * math.exp(chance.random() * math.log(most / least)) if least else 0.0
+    return min(lasts, max(least, seconds / 8))  # a short run shall not be one long pause
 
 
 def _deck(chance: random.Random, count: int) -> list[str]:
