@@ -75,13 +75,18 @@ def test_with_all_replicas_to_confirm_a_planned_failover_loses_nothing(app: Exqu
     bench.put("a")
     sentinels.sentinels[0].ask("SENTINEL", "FAILOVER", "m")
     until(lambda: sentinels.master is not old, "another master")
-    try:
-        bench.put("b")
-    except StoreError:  # the old one still takes it, but no longer has both; the new one has not both yet
-        sentinels.settle()
-        bench.put("b")
+    until(lambda: _accepted(bench, "b"), "both replicas to confirm", 60)
     sure.close()
     assert sentinels.master.ask("LRANGE", bench.keys["pending"], 0, -1) == [b"a", b"b"]
+
+
+def _accepted(bench: Bench, job_id: str) -> bool:
+    """Asked again, with the same id: the old one still takes it, but no longer has both; the new one has not both yet."""
+    try:
+        bench.put(job_id)
+    except StoreError:
+        return False
+    return True
 
 
 def test_a_master_that_is_a_replica_all_at_once_is_left(app: Exqueue, sentinels: Guarded) -> None:
