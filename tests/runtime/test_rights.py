@@ -79,7 +79,7 @@ def _rigs(server: Server, tmp_path: Path, *, pinned: bool) -> Iterator[dict[Role
 
 
 def test_jobs_of_all_kinds_are_enqueued_run_and_looked_after(rigs: dict[Role, Rig]) -> None:
-    producer, runner, operator, viewer = (rigs[role] for role in Role)
+    producer, runner, operator, viewer, _ = (rigs[role] for role in Role)
     producer.client(
         "app.enqueue(jobs.Plain.options(id='kept', delay=0.2, then=[jobs.Plain.options(id='next').call(7)]), 5)\n"
         "app.enqueue_many(jobs.Keyed, [call(n) for n in range(4)])\n"
