@@ -216,6 +216,7 @@ def test_a_queue_that_cannot_be_looked_at_keeps_no_other_from_firing(app: Exqueu
     runner.look("23T07:00:04")
     told = [line.partition(": ")[0] for line in _logged(caplog, logging.ERROR)]
     assert told == ["cannot fire the schedules of Daily, will go on trying"] * 2  # once each time it began
+    app.channel.ask([("DEL", key)])
 
 
 @pytest.mark.parametrize("step", ["schedules", "schedule", "fire", "unschedule"])

@@ -97,7 +97,7 @@ def test_on_the_same_host_a_frozen_process_is_killed_before_its_job_is_given_awa
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     rig.start("--lease", "1", "--burst").wait(60)
-    assert start_time(frozen[1]) == 0
+    assert start_time(frozen[2]) == 0
     rig.open_gate()
     for pid in frozen[:2]:
         os.kill(pid, signal.SIGCONT)

@@ -20,35 +20,39 @@ class Answers:
         self.patience = patience
         self._history = history
         self._settled: dict[str, str] = {}
+        self._left: dict[tuple[str, str], int] = {}
         self._beaten: dict[tuple[str, str], float] = {}
         self._beats: dict[str, dict[str, int]] = defaultdict(dict)
 
-    def before(self, name: str, queue: str, argv: list[Any], reply: Any, now: float) -> None:
+    def before(self, name: str, queue: str, argv: list[Any], reply: Any, now: float, clock_ms: int) -> None:
         """A step was executed whose events the history has not heard yet. Raises Violation."""
         self.now = now
         if name in BY_TOKEN:
             self._check_answer(name, argv, reply, queue)
         if name == "bury" and reply[0] == b"buried":
             self._settled.pop(argv[0], None)
+            self._left.pop((queue, argv[0]), None)
         if name in ("register", "beat", "depart", "recover"):
-            self._beat(name, queue, argv, reply)
+            self._beat(name, queue, argv, reply, clock_ms)
 
     def after(self, name: str, argv: list[Any], reply: Any) -> None:
         """Now it has. Raises Violation."""
         if name in ("claim", "complete", "finish"):
             self._check_claim(name, argv, reply)
 
-    def _beat(self, name: str, queue: str, argv: list[Any], reply: Any) -> None:
+    def _beat(self, name: str, queue: str, argv: list[Any], reply: Any, clock_ms: int) -> None:
         """Whoever is recovered for want of a beat has not beaten since that was seen."""
         runner = argv[2] if name == "register" else argv[1] if name == "recover" else argv[0]
         beats = self._beats[queue]
         if name == "register" and reply[0] == b"registered":
-            beats.setdefault(runner, 0)
+            beats.setdefault(runner, self._left.get((queue, runner), 0))
         elif name == "beat":
             self._beaten[queue, runner] = self.now
-            beats[runner] = beats.get(runner, 0) + 1
+            beats[runner] = beats.get(runner, self._left.get((queue, runner), 0)) + 1
         elif name == "depart" and reply[0] == b"departed":
             beats.pop(runner, None)
+            if argv[1]:
+                self._left[queue, runner] = clock_ms
         elif name == "recover" and reply[0] == b"recovered":
             silence = self.now - self._beaten.get((queue, runner), -self.patience)
             if argv[2] and silence < self.patience:

@@ -71,7 +71,7 @@ class World:
         if name == "recover":
             self.plays.recovered(argv[0], self.stage.current.place)
         try:
-            self.answers.before(name, queue, argv, reply, self.stage.now)
+            self.answers.before(name, queue, argv, reply, self.stage.now, self.wire.clock_us() // 1000)
             if look is None:
                 return
             self.looks[queue] = look

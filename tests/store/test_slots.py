@@ -155,3 +155,16 @@ def test_a_runner_is_signed_off_only_if_it_has_not_beaten_since(bench: Bench) ->
     assert bench.reader.beats("q") == {"r": "1"}
     bench.store.depart("q", "r", "1")
     assert bench.reader.beats("q") == {}
+
+
+@on_servers
+@pytest.mark.parametrize("returns", ["beat", "register"])
+def test_a_runner_that_was_signed_off_and_lives_never_has_a_counter_again_that_it_had(bench: Bench, returns: str) -> None:
+    for _ in range(2):
+        bench.store.beat("q", "r", {})
+    bench.store.depart("q", "r", "2")
+    if returns == "register":
+        bench.open("s")
+    for _ in range(2):
+        bench.store.beat("q", "r", {})
+    assert int(bench.reader.beats("q")["r"]) > 1_000_000

@@ -6,6 +6,8 @@
 -- A slot that is missing without having been closed is opened again: the server was emptied.
 local reply = {'beaten'}
 redis.call('HDEL', beats, '') -- a write that a full server allows must come first
+local signed_off = redis.call('HGET', graves, runner)
+if signed_off then redis.call('HSETNX', beats, runner, string.match(signed_off, '^%d+') or 0) end -- see depart.lua
 redis.call('HINCRBY', beats, runner, 1)
 for i = 2, #ARGV, 2 do
   if redis.call('HEXISTS', graves, ARGV[i]) == 1 then
