@@ -21,7 +21,6 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.model.errors import StoreError
 from exqueue.model.job import Counts
-from exqueue.model.lifecycle import Place
 from exqueue.store.invariants import broken
 from tests.bad_days.jobs import SAY, put
 from tests.bad_days.server import BadServer, Power
@@ -113,11 +112,10 @@ def lose_power(power: Power, rig: Rig, prefix: str, more: int) -> Loss:
 
 
 def all_ids(rig: Rig) -> set[str]:
-    """Those there are, and those that have succeeded; in the order in which jobs go from place to place meanwhile."""
-    there = {record.id for place in (Place.WAITING, Place.PENDING, Place.PROCESSING) for record in rig.app.reader.all_in("Say", place)}
+    """Those there are, and those that have succeeded; asked for in that order, for that is how jobs go meanwhile."""
     keys = rig.app.store.keys("Say")
-    recent, older = rig.app.channel.ask([("SMEMBERS", keys["recent"]), ("SMEMBERS", keys["older"])])
-    return there | {raw.decode() for raw in (*recent, *older)}
+    replies = rig.app.channel.ask([("HKEYS", keys["jobs"]), ("SMEMBERS", keys["recent"]), ("SMEMBERS", keys["older"])])
+    return {raw.decode() for reply in replies for raw in reply}
 
 
 def restored(server: BadServer, sizes: dict[str, int]) -> None:

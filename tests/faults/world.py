@@ -142,10 +142,10 @@ class World(Traffic):
         if name in self.dead:
             return
         turns = self._runners[name]
-        child = self._idle(turns, worker)
-        if child is None:
+        for _ in range(3):  # as many as two outages need
+            if (child := self._idle(turns, worker)) is not None or name in self.dead:
+                break
             self.turn(name)
-            child = self._idle(turns, worker)
         if child is None or name in self.dead:
             return
         self._processes[name] += 1
