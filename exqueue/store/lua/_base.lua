@@ -8,12 +8,13 @@ local function check(kinds)
   for i = 1, #KEYS do redis.call(PROBES[kinds[i] or kinds[#kinds]], KEYS[i]) end
 end
 
+local COUNTERS = {'enqueued', 'completed', 'deleted', 'crashed', 'running', 'seq'}
+
 -- A counter that is no number would make HINCRBY fail after other writes; so it is looked for before them.
 local function bad_counter()
-  local names = {'enqueued', 'completed', 'deleted', 'seq', 'crashed', 'running'}
-  for i, value in ipairs(redis.call('HMGET', counters, unpack(names))) do
+  for i, value in ipairs(redis.call('HMGET', counters, unpack(COUNTERS))) do
     if value and not string.match(value, '^%d%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$') then
-      return 'CORRUPT the counter ' .. names[i] .. ' in ' .. counters .. ' is not a number'
+      return 'CORRUPT the counter ' .. COUNTERS[i] .. ' in ' .. counters .. ' is not a number'
     end
   end
 end
@@ -60,12 +61,22 @@ local function seq_of(id)
   return tonumber(string.match(redis.call('HGET', jobs, id) or '', '^{"seq":(%d+)[,}]')) or 0
 end
 
+-- How a job is named in `waiting`, so that those of a key stand together and in the order of seq.
+local function mention(id, key) return string.format('%s %016d %s', key, seq_of(id), id) end
+
 local function next_seq(id)
   local seq = redis.call('HINCRBY', counters, 'seq', 1)
   local header = redis.call('HGET', jobs, id)
   if header then
     redis.call('HSET', jobs, id, (string.gsub(header, '^{"seq":%d+', function() return '{"seq":' .. whole(seq) end)))
   end
+end
+
+-- An id without a job gets a header that says so; whether it had none.
+local function adopt(id)
+  if redis.call('HSETNX', jobs, id, '{"seq":0,"adopted":true}') == 0 then return false end
+  redis.call('HSETNX', bodies, id, '')
+  return true
 end
 
 -- The newest ten thousand or so are kept, so what listens must not be slower than that for long.

@@ -29,10 +29,7 @@ end
 local function stamp(id, run, slot, token, limits)
   run.attempt, run.since, run.token = run.attempt + 1, now_ms(), token
   write_run(id, run)
-  if redis.call('HSETNX', jobs, id, '{"seq":0,"adopted":true}') == 1 then
-    redis.call('HSETNX', bodies, id, '')
-    redis.call('HINCRBY', counters, 'enqueued', 1)
-  end
+  if adopt(id) then redis.call('HINCRBY', counters, 'enqueued', 1) end
   count_start(limits, run.since)
   tell('claimed', id, slot)
   return claimed(id, run)

@@ -2,8 +2,6 @@
 -- and crashes; the others wait, in the order of seq. A head in `failed` that blocks keeps its place.
 -- keys: heads waiting blocked pending ranked jobs terms events
 
-local function mention(id, key) return string.format('%s %016d %s', key, seq_of(id), id) end
-
 local function is_head(id, agreed) return agreed and agreed.key ~= '-' and redis.call('HGET', heads, agreed.key) == id end
 
 -- Whether the job may go to the line: it is at the head of its key now, or has none. Else it waits.

@@ -24,8 +24,22 @@ local function look_into_slots()
   return holders, known
 end
 
+-- What the processing lists hold together: ids, bells; and of the ids, those not claimed, and those claimed for that slot.
+local function count_held(holders)
+  local ids, bells, idle, running = 0, 0, 0, 0
+  for id, names in pairs(holders) do
+    for _, slot in ipairs(names) do
+      local token = id == '!' and '!' or read_run(id).token
+      if token == '!' then bells = bells + 1 else ids = ids + 1 end
+      if token == '-' then idle = idle + 1 end
+      if string.sub(token, 1, #slot + 1) == slot .. '/' then running = running + 1 end
+    end
+  end
+  return ids, bells, idle, running
+end
+
 local function mention_of(id, agreed)
-  return agreed and agreed.key ~= '-' and string.format('%s %016d %s', agreed.key, seq_of(id), id)
+  return agreed and agreed.key ~= '-' and mention(id, agreed.key)
 end
 
 -- `exact`: also look through `pending`, which takes the longer the more there is; `line`: where it names the id.

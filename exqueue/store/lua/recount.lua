@@ -10,10 +10,9 @@ local holders = look_into_slots()
 if not holders then return {'changed'} end
 redis.call('HDEL', counters, '') -- a write that a full server allows must come first
 local reply, was = {'recounted'}, {}
-local names = {'enqueued', 'completed', 'deleted', 'crashed', 'running', 'seq'}
-for n, value in ipairs(redis.call('HMGET', counters, unpack(names))) do
+for n, value in ipairs(redis.call('HMGET', counters, unpack(COUNTERS))) do
   local number = value and #value < 15 and string.match(value, '^%d+$')
-  was[names[n]] = {raw = value or '', number = tonumber(number or 0), wrong = value and not number}
+  was[COUNTERS[n]] = {raw = value or '', number = tonumber(number or 0), wrong = value and not number}
 end
 
 local function set(name, number)
@@ -24,13 +23,7 @@ local function set(name, number)
   was[name] = {raw = whole(number), number = number}
 end
 
-local held, running = 0, 0
-for id, lists in pairs(holders) do
-  for _, slot in ipairs(lists) do
-    if id ~= BELL then held = held + 1 end
-    if string.sub(read_run(id).token, 1, #slot + 1) == slot .. '/' then running = running + 1 end
-  end
-end
+local held, _, _, running = count_held(holders)
 local bells = #redis.call('LPOS', pending, BELL, 'COUNT', 0)
 local there = held - bells
 there = there + redis.call('LLEN', pending) + redis.call('ZCARD', ranked) + redis.call('ZCARD', delayed)

@@ -85,7 +85,7 @@ local function relocate(id)
   local misheld = run.token ~= '-' and (not owner or not holds(at, owner))
   if header == 1 and there == 1 and not misheld and not unread then return '' end
   redis.call('HDEL', jobs, '') -- a write that a full server allows must come first
-  make_up(id)
+  adopt(id)
   if unread or (misheld and not owner) then
     run.token = '-'
     write_run(id, run)

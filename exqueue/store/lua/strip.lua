@@ -20,7 +20,7 @@ for n = 2, #ARGV, 3 do
   end
   local id = dropped == 1 and name == 'waiting' and string.match(field, '^%S+ %d+ (.+)$')
   if id and redis.call('HEXISTS', jobs, id) == 0 then
-    make_up(id)
+    adopt(id)
     give_up(id, error)
   end
   if dropped == 1 then tell('repaired', id or '', name) end

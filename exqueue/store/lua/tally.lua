@@ -8,18 +8,10 @@
 -- changed: there is a slot that is not among the keys
 local holders = look_into_slots()
 if not holders then return {'changed'} end
-local held, bells, idle, running = 0, 0, 0, 0
-for id, names in pairs(holders) do
-  for _, slot in ipairs(names) do
-    local token = id == '!' and '!' or read_run(id).token
-    if token == '!' then bells = bells + 1 else held = held + 1 end
-    if token == '-' then idle = idle + 1 end
-    if string.sub(token, 1, #slot + 1) == slot .. '/' then running = running + 1 end
-  end
-end
+local held, bells, idle, running = count_held(holders)
 local rung = redis.call('LPOS', pending, '!', 'COUNT', 0)
 return {
   'tallied', redis.call('LLEN', pending), #rung, rung[1] == 0 and 1 or 0, redis.call('ZCARD', ranked), redis.call('ZCARD', delayed),
   redis.call('ZCARD', waiting), redis.call('ZCARD', failed), redis.call('ZCARD', done), held, bells, idle, running,
-  redis.call('HMGET', counters, 'enqueued', 'completed', 'deleted', 'crashed', 'running', 'seq'),
+  redis.call('HMGET', counters, unpack(COUNTERS)),
 }
