@@ -8,7 +8,7 @@ from typing import Any, Final
 from exqueue.model.errors import StoreError
 from exqueue.model.text import one_line
 from exqueue.store.base import BATCH, Steps
-from exqueue.store.care_reads import pairs
+from exqueue.store.care_reads import hash_pages
 from exqueue.store.keys import KINDS
 from exqueue.store.replies import text_id
 from exqueue.store.rules import Slots
@@ -75,12 +75,7 @@ class Auditor(Steps):
 
     def pages(self, name: str, count: int = BATCH) -> Iterator[list[tuple[bytes, bytes]]]:
         """The fields and values of a hash, a page at a time."""
-        cursor: Any = 0
-        while True:
-            cursor, found = self.channel.ask([("HSCAN", self.keys(self.queue)[name], cursor, "COUNT", count)])[0]
-            yield pairs(found)
-            if int(cursor) == 0:
-                return
+        return hash_pages(self.channel, self.keys(self.queue)[name], count)
 
     def longest_lease(self) -> float:
         """Of the runners whose slots are open, in seconds; 0 if none says one that can be waited for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from exqueue.model.job import Run
@@ -69,16 +69,11 @@ class CareReader:
 
     def outbox(self, queue: str, job_id: str | None = None) -> dict[str, bytes]:
         """What is to follow a job that has succeeded, or all such jobs, and is not enqueued yet."""
-        key, cursor = self._keys(queue)["outbox"], b""
-        all_: dict[str, bytes] = {}
+        key = self._keys(queue)["outbox"]
         if job_id is not None:
             chain = self.channel.ask([("HGET", key, raw_id(job_id))])[0]
             return {} if chain is None else {job_id: chain}
-        while cursor != b"0":
-            cursor, found = self.channel.ask([("HSCAN", key, cursor or 0, "COUNT", 100)])[0]
-            all_ |= {text_id(other): chain for other, chain in pairs(found)}
-            cursor = str(int(cursor)).encode()
-        return all_
+        return {text_id(other): chain for page in hash_pages(self.channel, key, 100) for other, chain in page}
 
     def stops(self, queue: str) -> dict[str, str]:
         """The jobs that run and shall be stopped: id -> the token of the start that is meant."""
@@ -94,14 +89,29 @@ class CareReader:
 
     def schedules(self, queue: str) -> tuple[int, dict[str, Recorded]]:
         """The clock of Redis, ms since 1970, and what is recorded of the schedules of a queue, by worker; one request."""
-        (seconds, micros), found = self.channel.ask([("TIME",), ("HGETALL", self._keys(queue)["schedules"])])
+        time, found = self.channel.ask([("TIME",), ("HGETALL", self._keys(queue)["schedules"])])
         read = {worker.decode("utf-8", "replace"): Recorded.decode(raw) for worker, raw in pairs(found)}
-        return int(seconds) * 1000 + int(micros) // 1000, {worker: record for worker, record in read.items() if record}
+        return to_ms(time), {worker: record for worker, record in read.items() if record}
 
     def now_ms(self) -> int:
         """The clock of Redis, ms since 1970: the one by which jobs are due."""
-        seconds, micros = self.channel.ask([("TIME",)])[0]
-        return int(seconds) * 1000 + int(micros) // 1000
+        return to_ms(self.channel.ask([("TIME",)])[0])
+
+
+def to_ms(time: Sequence[bytes | int]) -> int:
+    """What TIME answers, in ms since 1970."""
+    seconds, micros = map(int, time)
+    return seconds * 1000 + micros // 1000
+
+
+def hash_pages(channel: Channel, key: str, count: int) -> Iterator[list[tuple[bytes, bytes]]]:
+    """The fields and values of a hash, about so many at a time, in no order; some may come twice."""
+    cursor: Any = 0
+    while True:
+        cursor, found = channel.ask([("HSCAN", key, cursor, "COUNT", count)])[0]
+        yield pairs(found)
+        if int(cursor) == 0:
+            return
 
 
 def pairs(flat: Any) -> list[tuple[bytes, bytes]]:

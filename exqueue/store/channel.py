@@ -13,7 +13,7 @@ from exqueue.model.errors import StoreCorrupt, StoreError, StoreUnavailable
 from exqueue.model.text import one_line
 from exqueue.store.connection import Connection, connector, safe_url
 from exqueue.store.keys import KINDS
-from exqueue.store.pool import TRANSIENT, Command, Pool, code_of, exchange
+from exqueue.store.pool import TRANSIENT, Command, Pool, exchange, read_reply
 from exqueue.store.refusals import foreign, surely_unsent, translate, unavailable
 from exqueue.store.scripts import Script
 from exqueue.store.several import several
@@ -156,12 +156,8 @@ class Channel:
             client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
             connection.send_command(*command)
             self._until_readable(pool, connection, seconds, wake, client_id)
-            try:
-                connection.read_response()
-            except r.ResponseError as error:
-                if code_of(error, frozenset({"BUSY"})):
-                    raise r.ConnectionError(str(error)) from error
-                raise
+            if isinstance(reply := read_reply(connection), r.ResponseError):
+                raise reply
 
     @staticmethod
     def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:

@@ -15,6 +15,7 @@ from exqueue.model.errors import ChainUnreadable
 from exqueue.model.text import one_line
 from exqueue.store.audit import Auditor
 from exqueue.store.base import BATCH, Steps
+from exqueue.store.care_reads import to_ms
 from exqueue.store.keys import BELL
 from exqueue.store.keyspace import Keyspace
 from exqueue.store.replies import text_id
@@ -81,8 +82,8 @@ class Check:
     def _read_line(self) -> Iterator[Finding]:
         """Remember who is in `pending`, from its end to its head: what is claimed meanwhile does not shift what is left to read."""
         keys, ask = self.auditor.keys(self.queue), self.auditor.channel.ask
-        (seconds, micros), seq = ask([("TIME",), ("HGET", keys["counters"], "seq")])
-        self._began, self._newest = int(seconds) * 1000 + int(micros) // 1000, int(seq) if seq and seq.isdigit() else 0
+        time, seq = ask([("TIME",), ("HGET", keys["counters"], "seq")])
+        self._began, self._newest = to_ms(time), int(seq) if seq and seq.isdigit() else 0
         order, at = Order(), 0
         later: list[bytes] = []
         while page := ask([("LRANGE", keys["pending"], -at - PAGE, -at - 1)])[0]:

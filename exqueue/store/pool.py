@@ -92,15 +92,17 @@ class Trust:
 def exchange(connection: Connection, commands: Sequence[Command]) -> list[Any]:
     """Send commands together and read their replies, errors among them."""
     connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-    replies: list[Any] = []
-    for _ in commands:
-        try:
-            replies.append(connection.read_response())
-        except r.ResponseError as error:
-            if code_of(error, frozenset({"BUSY"})):
-                raise r.ConnectionError(str(error)) from error
-            replies.append(error)
-    return replies
+    return [read_reply(connection) for _ in commands]
+
+
+def read_reply(connection: Connection) -> Any:
+    """One reply, an error among them. BUSY is an outage: the server does nothing until somebody ends a script that hangs."""
+    try:
+        return connection.read_response()
+    except r.ResponseError as error:
+        if code_of(error, frozenset({"BUSY"})):
+            raise r.ConnectionError(str(error)) from error
+        return error
 
 
 def code_of(error: Exception, known: frozenset[str]) -> str:

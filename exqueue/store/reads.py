@@ -10,7 +10,7 @@ from typing import Any, Final
 from exqueue.model.envelope import Envelope
 from exqueue.model.job import Counts, ErrorInfo, Header, JobRecord, Progress, Run, Terms
 from exqueue.model.lifecycle import Place
-from exqueue.store.care_reads import CareReader
+from exqueue.store.care_reads import CareReader, hash_pages
 from exqueue.store.channel import Channel
 from exqueue.store.keys import BELL
 from exqueue.store.replies import raw_id, text_id
@@ -176,12 +176,8 @@ class Reader(CareReader):
 
     def ids(self, queue: str) -> Iterator[str]:
         """The ids of all jobs, wherever they are, in no order (HSCAN, so some may come twice)."""
-        cursor: Any = 0
-        while True:
-            cursor, fields = self.channel.ask([("HSCAN", self._keys(queue)["jobs"], cursor, "COUNT", 500)])[0]
-            yield from (text_id(field) for field in fields[::2])
-            if int(cursor) == 0:
-                return
+        for page in hash_pages(self.channel, self._keys(queue)["jobs"], 500):
+            yield from (text_id(field) for field, _ in page)
 
     def server_info(self) -> dict[str, str]:
         """What INFO says of the server."""
