@@ -21,6 +21,7 @@ from exqueue.store.connection import Connection, connector
 from exqueue.store.embedded import EmbeddedServer
 from exqueue.store.invariants import broken
 from tests.store.constellation import ClusterNodes, Guarded, clustered, guarded
+from tests.store.servers import Server, running
 
 SERVERS = ["fake", "embedded", "redis"]
 
@@ -87,6 +88,13 @@ def sentinels(the_sentinels: Guarded) -> Guarded:
     """Master, replicas and sentinels, all of one mind; for tests that break them."""
     the_sentinels.settle()
     return the_sentinels
+
+
+@pytest.fixture(params=["redis", "valkey"], scope="module")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server that the tests of one file have for themselves, for what they do to it."""
+    with running(request.param) as server:
+        yield server
 
 
 def fake_channel() -> Channel:

@@ -16,12 +16,6 @@ from tests.runtime.rig import Rig
 from tests.store.servers import Server, running
 
 
-@pytest.fixture(params=["redis", "valkey"], scope="module")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with running(request.param) as server:
-        yield server
-
-
 @pytest.fixture
 def channel(server: Server) -> Iterator[Channel]:
     channel = server.channel()

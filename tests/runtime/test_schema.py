@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -35,6 +35,15 @@ def raise_schema(app: Exqueue, number: object = SCHEMA + 1) -> None:
     app.channel.ask([("SET", schema_key(app.settings.namespace), number)])
 
 
+def refused_to_a_latecomer(app: Exqueue, action: Callable[[Exqueue], object]) -> None:
+    """Who begins after the data was upgraded is told so, and nothing changes."""
+    raise_schema(app)
+    before, late = Bench(app).snapshot(), Exqueue(settings=app.settings, channel=app.channel)
+    with pytest.raises(SchemaTooNew, match=SAID):
+        action(late)
+    assert Bench(app).snapshot() == before
+
+
 def test_who_founds_a_namespace_writes_its_number(app: Exqueue) -> None:
     Bench(app).put("a")
     assert (app.channel.ask([("GET", schema_key(app.settings.namespace))])[0], app.reader.schema()) == (str(SCHEMA).encode(), SCHEMA)
@@ -58,33 +67,18 @@ def test_an_older_number_is_left_as_it_is(app: Exqueue) -> None:
 
 @pytest.mark.parametrize("action", ["requeue", "delete", "skip", "cancel", "stop"])
 def test_a_person_who_is_too_old_changes_nothing(app: Exqueue, action: str) -> None:
-    bench = Bench(app)
-    bench.fail("a")
-    raise_schema(app)
-    before, late = bench.snapshot(), Exqueue(settings=app.settings, channel=app.channel)
-    with pytest.raises(SchemaTooNew, match=SAID):
-        getattr(late.store, action)("q", ["a"])
-    assert bench.snapshot() == before
+    Bench(app).fail("a")
+    refused_to_a_latecomer(app, lambda late: getattr(late.store, action)("q", ["a"]))
 
 
 def test_who_is_too_old_signs_nothing_anew(app: Exqueue) -> None:
-    bench = Bench(app)
-    bench.put("a")
-    raise_schema(app)
-    before, late = bench.snapshot(), Exqueue(settings=app.settings, channel=app.channel)
-    with pytest.raises(SchemaTooNew, match=SAID):
-        late.store.resign("q", "bodies", [("a", BODY, b"new")])
-    assert bench.snapshot() == before
+    Bench(app).put("a")
+    refused_to_a_latecomer(app, lambda late: late.store.resign("q", "bodies", [("a", BODY, b"new")]))
 
 
 def test_a_producer_that_is_too_old_enqueues_nothing(app: Exqueue) -> None:
-    bench = Bench(app)
-    bench.put("a")
-    raise_schema(app)
-    before, late = bench.snapshot(), Exqueue(settings=app.settings, channel=app.channel)
-    with pytest.raises(SchemaTooNew, match=SAID):
-        Bench(late).put("b")
-    assert bench.snapshot() == before
+    Bench(app).put("a")
+    refused_to_a_latecomer(app, lambda late: Bench(late).put("b"))
 
 
 def test_a_producer_that_works_on_looks_again_after_a_while(app: Exqueue, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from exqueue.app import Exqueue
+from exqueue.model.settings import Settings
+from exqueue.store.channel import Channel
 from exqueue.store.repair import Repair
 from tests.store.kit import Bench
 
@@ -15,6 +17,15 @@ from tests.store.kit import Bench
 def bench(app: Exqueue) -> Bench:
     """The queue `q`, empty."""
     return Bench(app)
+
+
+@pytest.fixture
+def unchecked_app(channel: Channel) -> Iterator[Exqueue]:
+    """For tests that break what is stored: an app in the namespace `ns`, whose invariants nobody looks at in the end."""
+    app = Exqueue(settings=Settings(namespace="ns"), channel=channel)
+    channel.ask([("DEL", key) for key in channel.ask([("KEYS", "ns:*")])[0]] or [("PING",)])
+    yield app
+    app.close()
 
 
 @pytest.fixture

@@ -18,16 +18,10 @@ from exqueue.store.connection import connector, safe_url
 from exqueue.store.pool import Unsent
 from exqueue.store.topology import Single
 from tests.store.kit import Bench
-from tests.store.servers import Server, running
+from tests.store.servers import Server
 from tests.store.steps import STEPS
 
 SECRET = "hunter2"
-
-
-@pytest.fixture(params=["redis", "valkey"], scope="module")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with running(request.param) as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.model.errors import StoreError
 from exqueue.model.job import Claim
-from exqueue.model.settings import Settings
 from exqueue.store.audit import Auditor
-from exqueue.store.channel import Channel
 from exqueue.store.fsck import check
 from exqueue.store.invariants import broken
 from exqueue.store.repair import Repair
@@ -33,11 +31,8 @@ GROUPS: Final = 12
 
 
 @pytest.fixture
-def app(channel: Channel) -> Iterator[Exqueue]:
-    app = Exqueue(settings=Settings(namespace="ns"), channel=channel)
-    channel.ask([("DEL", key) for key in channel.ask([("KEYS", "ns:*")])[0]] or [("PING",)])
-    yield app
-    app.close()
+def app(unchecked_app: Exqueue) -> Exqueue:
+    return unchecked_app
 
 
 def found(bench: Bench) -> set[tuple[str, str]]:

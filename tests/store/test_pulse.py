@@ -12,13 +12,7 @@ from exqueue.store.roles import Role
 from tests.conftest import on_servers
 from tests.store.kit import Bench
 from tests.store.role_kit import as_role
-from tests.store.servers import Server, running
-
-
-@pytest.fixture(params=["redis", "valkey"], scope="module")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with running(request.param) as server:
-        yield server
+from tests.store.servers import Server
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from exqueue.store.scripts import script, script_names
 from tests.model.workers import Add
 from tests.store.kit import Bench
 from tests.store.role_kit import LOOKS, SECRET, as_role, sent, steps_of
-from tests.store.servers import Server, running
+from tests.store.servers import Server
 from tests.store.steps import STEPS
 
 ALWAYS: Final = {"auth", "hello", "quit", "reset"}  # before a user is known
@@ -32,12 +32,6 @@ RARE: Final = {
     "ltrim",
 }  # after ten thousand jobs; a clock that stepped back; a key of the wrong type
 each_role = pytest.mark.parametrize("role", Role)
-
-
-@pytest.fixture(params=["redis", "valkey"], scope="module")
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with running(request.param) as server:
-        yield server
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "pinned"])

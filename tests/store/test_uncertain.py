@@ -14,34 +14,10 @@ from exqueue.store.connection import Connection
 from exqueue.store.keys import registry_key
 from tests.faults.faults import Kind, error_of
 from tests.store.kit import Bench
+from tests.store.scripted import Scripted
 
 LOST, REFUSED = r.ConnectionError("the reply was lost"), r.ConnectionError("Error 111 connecting to nowhere. Connection refused.")
 FULL = error_of(Kind.OOM)
-
-
-class Scripted:
-    """A connection whose replies are known beforehand, one for each request, whoever asks."""
-
-    def __init__(self, replies: list[Any]) -> None:
-        self._replies = replies
-
-    def pack_commands(self, commands: Any) -> list[bytes]:
-        return []
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        pass
-
-    def send_command(self, *args: Any) -> None:
-        pass
-
-    def read_response(self) -> Any:
-        reply = self._replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
-
-    def disconnect(self) -> None:
-        pass
 
 
 def told(*replies: Any) -> StoreError:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from exqueue.app import Exqueue
-from exqueue.model.settings import Settings
 from exqueue.store.audit import Auditor
-from exqueue.store.channel import Channel
 from exqueue.store.fsck import check
 from exqueue.store.repair import Repair
 from tests.conftest import on_servers
@@ -17,11 +13,8 @@ from tests.store.kit import ERROR, Bench
 
 
 @pytest.fixture
-def app(channel: Channel) -> Iterator[Exqueue]:
-    app = Exqueue(settings=Settings(namespace="ns"), channel=channel)
-    channel.ask([("DEL", key) for key in channel.ask([("KEYS", "ns:*")])[0]] or [("PING",)])
-    yield app
-    app.close()
+def app(unchecked_app: Exqueue) -> Exqueue:
+    return unchecked_app
 
 
 @pytest.fixture
