@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# Each has servers of its own. More of them than cores, and what waits for a lease or a deadline may wait in vain.
+PROCESSES ?= 2
 SEED ?=
 SEEDS ?= 5000
 SECONDS ?= 300
@@ -16,7 +18,7 @@ READY := .venv/.ready
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Variables: PYTHON=python3.13 (to make .venv with), PYTEST_ARGS="-x -k retry",'
+	@echo '  Variables: PYTHON=python3.13 (to make .venv with), PYTEST_ARGS="-x -k retry", PROCESSES=0 (of tests),'
 	@echo '             SECONDS=600 SEED=7 CHAOS_ARGS="--hosts 2" (of chaos; the others: scripts/chaos.py --help)'
 
 setup: $(READY) ## Make .venv with exqueue and all it is developed with
@@ -34,10 +36,10 @@ demo: setup ## See jobs run, fail, be retried and be requeued, on a server of it
 	$(BIN)/exqueue demo
 
 test: setup ## Run all tests
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 test-fast: setup ## Run the tests that need no real processes
-	$(BIN)/pytest -m 'not slow' $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(PROCESSES) --dist worksteal -m 'not slow' $(PYTEST_ARGS)
 
 chaos: setup ## Kill, freeze and cut off everything for SECONDS while jobs run; is anything lost or out of order?
 	$(BIN)/python scripts/chaos.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)

@@ -90,6 +90,7 @@ def rights_of(role: Role) -> Rights:
     return Rights(frozenset(_STEPS[role]), commands, writes, _READS[role] - writes, "sadd" in commands)
 
 
+@functools.cache
 def commands_of(step: Script) -> frozenset[str]:
     """The commands a step can come to, in lower case."""
     code = re.sub(r"--.*", "", step.source)

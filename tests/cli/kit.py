@@ -72,7 +72,8 @@ def run(*words: str | bytes, cwd: Path, env: dict[str, str] | None = None, text:
 
 def environment(more: dict[str, str] | None = None) -> dict[str, str]:
     """Of a process that finds this exqueue, and no settings but those given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("EXQUEUE_")}
+    own = {"COLUMNS", "LINES"}  # of whoever runs the tests; what is started here may have a terminal of another size
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EXQUEUE_") and name not in own}
     return {**kept, "PYTHONPATH": str(ROOT), "TZ": "UTC", **(more or {})}
 
 

@@ -62,8 +62,14 @@ def lose_places(rig: Rig, ids: list[str]) -> None:
         rig.app.channel.ask([("LREM", rig.app.store.keys("Step")["pending"], 0, job_id)])
 
 
+def heads(rig: Rig) -> list[bytes]:
+    """Those at the heads of their keys: they wait in the line, or run."""
+    found: list[bytes] = rig.app.channel.ask([("HVALS", rig.app.store.keys("Step")["heads"])])[0]
+    return found
+
+
 DAMAGE: dict[str, Callable[[Rig], object]] = {
-    "doubled": lambda rig: rig.app.channel.ask([("RPUSH", rig.app.store.keys("Step")["pending"], *rig.line_up("Step")[:50])]),
+    "doubled": lambda rig: rig.app.channel.ask([("RPUSH", rig.app.store.keys("Step")["pending"], *heads(rig))]),
     "heads": lambda rig: rig.app.channel.ask([("DEL", rig.app.store.keys("Step")["heads"])]),
     "counters": lambda rig: rig.app.channel.ask([("HSET", rig.app.store.keys("Step")["counters"], "completed", "x")]),
     "bell": lambda rig: rig.app.channel.ask([("RPUSH", rig.app.store.keys("Step")["pending"], "!", "!")]),

@@ -72,7 +72,7 @@ def test_a_request_waits_for_the_master_that_takes_over(app: Exqueue, sentinels:
 def test_with_all_replicas_to_confirm_a_planned_failover_loses_nothing(app: Exqueue, sentinels: Guarded) -> None:
     sure = Exqueue(settings=replace(app.settings, durability="replicated", replicas=2, patience=0.5))
     bench, old = Bench(sure), sentinels.master
-    bench.put("a")
+    until(lambda: _accepted(bench, "a"), "both replicas to confirm", 60)
     sentinels.sentinels[0].ask("SENTINEL", "FAILOVER", "m")
     until(lambda: sentinels.master is not old, "another master")
     until(lambda: _accepted(bench, "b"), "both replicas to confirm", 60)
@@ -93,9 +93,11 @@ def test_a_master_that_is_a_replica_all_at_once_is_left(app: Exqueue, sentinels:
     hasty, master = Bench(Exqueue(settings=replace(app.settings, patience=0.3))), sentinels.master
     hasty.put("a")
     master.ask("REPLICAOF", *sentinels.address(next(node for node in sentinels.nodes if node is not master)))
-    with pytest.raises(StoreUnavailable, match="which is a replica; a failover is going on") as caught:
-        hasty.put("b")
-    master.ask("REPLICAOF", "NO", "ONE")
+    try:
+        with pytest.raises(StoreUnavailable, match="which is a replica; a failover is going on") as caught:
+            hasty.put("b")
+    finally:
+        master.ask("REPLICAOF", "NO", "ONE")
     assert (caught.value.uncertain, hasty.put("c"), hasty.pending) == (False, [True], ["a", "c"])
 
 
