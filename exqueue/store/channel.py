@@ -163,8 +163,7 @@ class Channel:
     def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
         if wake is None:
             return
-        sock: Any = getattr(connection, "_sock")  # noqa: B009 (redis-py has no public name for it)
-        ready = readable([sock.fileno(), wake], seconds + LATE)
+        ready = readable([connection.fileno(), wake], seconds + LATE)
         if not ready:
             raise r.TimeoutError(f"no answer within {seconds + LATE:g} s")
         if wake in ready and not isinstance(client_id, Exception):

@@ -21,6 +21,7 @@ from redis.retry import Retry
 from exqueue.model.errors import ConfigError
 from exqueue.model.text import one_line
 from exqueue.store.embedded import EmbeddedServer
+from exqueue.store.wire import Wire
 
 SCHEMES: Final = ("redis", "rediss", "unix", "embedded", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 KNOWN: Final = "redis://HOST:PORT/DB, rediss://, unix://, redis+sentinel://HOST:PORT,…/MASTER, redis+cluster://HOST:PORT,… or embedded:DIR"
@@ -34,7 +35,7 @@ _NOT_FROM_URL: Final = frozenset({
 
 
 class Connection(Protocol):
-    """What exqueue uses of a connection of redis-py."""
+    """What exqueue uses of a connection."""
 
     def pack_commands(self, commands: Any) -> list[bytes]:
         """Bytes for several commands."""
@@ -47,6 +48,9 @@ class Connection(Protocol):
 
     def read_response(self) -> Any:
         """The next reply; raises it if it is an error."""
+
+    def fileno(self) -> int:
+        """Of its socket."""
 
     def disconnect(self) -> None:
         """Close it."""
@@ -100,7 +104,8 @@ def connector(url: str, timeout: float, start: float = 30.0) -> Connector:
 
 def factory(said: dict[str, Any], timeout: float) -> Callable[..., Any]:
     """Makes connections to what a URL says, without connecting them. `timeout`: seconds for a connect, and for a reply."""
-    return ConnectionPool(**{**said, **_options(timeout), "max_connections": _UNCOUNTED}).make_connection
+    pool = ConnectionPool(**{**said, **_options(timeout), "max_connections": _UNCOUNTED})
+    return lambda: Wire(pool.make_connection())
 
 
 def parsed(url: str, shown: str, form: str = "redis://USER:PASSWORD@HOST:PORT/DB or unix:///PATH?db=DB") -> dict[str, Any]:
@@ -137,7 +142,7 @@ def _embedded(url: str, timeout: float, start: float) -> Connector:
     def make() -> Any:
         server.join()  # a process that ends without leaving is no longer counted, but does not stop the server either
         server.ensure()
-        return kind(path=str(server.socket), **_options(timeout))
+        return Wire(kind(path=str(server.socket), **_options(timeout)))
 
     atexit.register(server.leave)
     return Connector(make, server.leave)

@@ -16,13 +16,13 @@ from tests.store.scripted import Scripted
 
 
 def test_a_connection_of_ours_tries_nothing_again_by_itself() -> None:
-    made: Any = connector("redis://localhost:1/0", 5)()
+    made: Any = connector("redis://localhost:1/0", 5)().made
     assert (made.retry.get_retries(), made.retry_on_error, made.health_check_interval) == (0, [], 0)
 
 
 def test_a_reply_is_waited_for_longer_than_a_process_blocks() -> None:
     timeout = inspect.signature(open_channel).parameters["timeout"].default
-    made: Any = connector("redis://localhost:1/0", timeout)()
+    made: Any = connector("redis://localhost:1/0", timeout)().made
     assert made.socket_timeout >= BLOCK + 2
 
 
