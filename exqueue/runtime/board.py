@@ -38,11 +38,12 @@ class Cell:
         mine = whole[index * CELL : (index + 1) * CELL]
         self._numbers = mine.cast("q")
         self._times = mine.cast("d")
+        self._runner = whole[-CELL:].cast("d")
 
     @staticmethod
     def alone() -> Cell:
         """One that nobody else sees, for a process without a runner."""
-        return Cell(memoryview(bytearray(CELL)), 0)
+        return Cell(memoryview(bytearray(2 * CELL)), 0)
 
     def clear(self) -> None:
         """Before a new process gets it."""
@@ -71,6 +72,11 @@ class Cell:
     def is_urged(self, number: int) -> bool:
         """Whether the runner has told this job to stop once more."""
         return self._numbers[_URGE] == number != 0
+
+    @property
+    def heard(self) -> float:
+        """See `Board.heard`."""
+        return self._runner[0]
 
     # By the runner, and the fork server.
 

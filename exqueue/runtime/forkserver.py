@@ -152,7 +152,7 @@ class ForkServer:
         channel = open_channel(settings.url, timeout=REPLY, patience=1.0)
         limits = spec_of(self._workers[worker]).limits
         envelope = Envelope(settings.namespace, settings.signing_keys, settings.max_body)
-        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, envelope, Redact.parse(settings.redact))
+        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, envelope, Redact.parse(settings.redact), settings.lease)
         return WorkerProcess(Store(channel, settings.namespace, settings.copies), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final, TypeVar, overload
 
@@ -61,10 +62,13 @@ class WorkerProcess(Work):
 
     def _next(self) -> Next | Unregistered:
         # What the slot holds is asked for first: a move whose reply was lost, or that we were told to forget, lies there.
-        found = self._claim()
+        found = self._claim() if self._may_begin() else Empty()
         if isinstance(found, Claim | Unregistered) or self._watch.stopping:
             return self._give_back(found)
         self._watch.relisten()
+        if not self._may_begin():  # until its runner, or the fork server, runs again and kills us or beats
+            self._pause(REFUSED_PAUSE)
+            return Empty()
         closed = isinstance(found, Closed)
         seconds = min(BLOCK, found.seconds) if isinstance(found, Closed) and found.seconds is not None else BLOCK
         try:
@@ -74,12 +78,21 @@ class WorkerProcess(Work):
         self._watch.drain()
         return self._give_back(self._claim())
 
+    def _may_begin(self) -> bool:
+        """Not while our runner is silent: what another process of this host still runs may have been recovered, and be given to us.
+
+        Runner and fork server kill us before that, but both may be frozen.
+        """
+        post, heard = self._post, self._watch.runner_heard
+        silent = post.lease and heard and time.monotonic() - heard >= post.lease
+        return not silent and super()._may_begin()
+
     def _claim(self) -> Next | Unregistered:
         post = self._post
         return self._store.claim(post.queue, post.slot, self._token(), post.limits)
 
     def _give_back(self, found: Next | Unregistered) -> Next | Unregistered:
-        if isinstance(found, Claim) and self._watch.stopping:  # it arrived together with the signal
+        if isinstance(found, Claim) and not self._may_begin():  # it arrived together with the signal
             self._store.apply(found, self._post.slot, verdicts.Release())
             return Empty()
         return found

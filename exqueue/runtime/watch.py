@@ -145,6 +145,11 @@ class Watch:
         return self._cell.is_stopped(self._number)
 
     @property
+    def runner_heard(self) -> float:
+        """See `Board.heard`."""
+        return self._cell.heard
+
+    @property
     def left(self) -> float | None:
         """Seconds until its time is up; None if it has no limit."""
         return max(0.0, self._deadline - time.monotonic()) if self._deadline else None

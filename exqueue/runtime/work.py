@@ -38,7 +38,8 @@ LOG: Final = logging.getLogger("exqueue.process")
 class Post:
     """Where a worker process stands. `info`: what `register` stores of it. `limits`: see `worker.limits_of`.
 
-    `envelope`: what verifies bodies, and signs results. `redact`: what errors do not show.
+    `envelope`: what verifies bodies, and signs results. `redact`: what errors do not show. `lease`: seconds without a beat
+    after which others may recover what this host's processes run; 0 where no runner beats.
     """
 
     slot: str
@@ -48,6 +49,7 @@ class Post:
     limits: str = ""
     envelope: Envelope = PLAIN
     redact: Redact = NOTHING
+    lease: float = 0.0
 
 
 class Work:
@@ -87,7 +89,7 @@ class Work:
 
     def _complete(self, claim: Claim, done: Execution) -> Claim | None:
         post, worker = self._post, done.worker
-        token = "" if self._watch.stopping or callbacks.wants_success(worker) else self._token()
+        token = "" if not self._may_begin() or callbacks.wants_success(worker) else self._token()
         keep_ms, result = self._kept(claim, done)
         reply = self._insist(
             "settle a job", lambda: self._store.complete(claim, post.slot, token, post.limits, keep_ms=keep_ms, result=result)
@@ -100,10 +102,14 @@ class Work:
         if worker is not None and callbacks.wants_success(worker) and isinstance(done.outcome, outcomes.Returned):
             callbacks.after_success(worker, done.outcome.result)
             self._end_if_forked()
-        if isinstance(reply, Claim) and self._watch.stopping:  # the signal came while the next job was on its way
+        if isinstance(reply, Claim) and not self._may_begin():  # the signal came while the next job was on its way
             self._insist("put back a job", lambda: self._store.apply(reply, post.slot, verdicts.Release()))
             return None
         return reply if isinstance(reply, Claim) else None
+
+    def _may_begin(self) -> bool:
+        """Whether another job may be begun."""
+        return not self._watch.stopping
 
     def _follow(self, claim: Claim) -> None:
         """Enqueue what follows a job, if that can be done now: it is in the outbox, and the runner will try again."""

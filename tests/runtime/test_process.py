@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from exqueue.model.errors import StoreUnavailable
 from exqueue.model.job import Counts
 from exqueue.model.options import call
 from exqueue.model.worker import Worker
+from exqueue.runtime.board import Board
 from exqueue.runtime.process import FENCED, ORDERLY, WorkerProcess
 from exqueue.runtime.work import Post
 from exqueue.store.channel import Channel
@@ -31,6 +35,16 @@ class Last(Worker):
     def perform(self, last: bool) -> None:
         if last:
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Silence(Worker):
+    """Meanwhile its runner falls silent, and somebody asks the process to stop a moment later."""
+
+    board: Board
+
+    def perform(self) -> None:
+        self.board.heard = time.monotonic() - 5.0
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
 
 class Recording:
@@ -68,6 +82,17 @@ def test_under_load_one_step_settles_a_job_and_claims_the_next(app: Exqueue, han
     recording = Recording(app.channel)
     assert work(app, recording) == ORDERLY
     assert recording.steps == ["register", "claim", *["complete"] * 10]
+
+
+def test_while_the_runner_is_silent_for_a_lease_no_other_job_is_begun(app: Exqueue, handlers: None) -> None:
+    """Others may have recovered by then what its other processes still run."""
+    board = Board.create()
+    app.enqueue_many(Silence, [call(), call()])
+    board.heard = time.monotonic()
+    Silence.board = board
+    process = WorkerProcess(app.store, replace(POST, queue="Silence", lease=5.0), {}, board.cell(0))
+    assert (process.run(), app.queue(Silence).counts()) == (ORDERLY, Counts(enqueued=2, completed=1, pending=1))
+    board.close()
 
 
 @on_servers

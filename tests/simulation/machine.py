@@ -133,10 +133,10 @@ class SimNursery:
         stage, heard = self._kernel.stage, self._owner.board.heard
         if self.closed or self.lost or not self._owner.process.alive:
             return
-        if stage.now >= self.frozen and heard and 1000 + stage.now - heard > LATE * LEASE:
-            for pid in list(self.children):
-                self._kernel.kill(pid, FENCED)
         stage.later(max(LEASE / 10, self.frozen - stage.now), self._watch)
+        if stage.now >= self.frozen and heard and 1000 + stage.now - heard > LATE * LEASE:
+            for pid in sorted(self.children, key=lambda pid: self.children[pid].actor is stage.current):  # whose turn it is: last
+                self._kernel.kill(pid, FENCED)
 
     def lose(self) -> None:
         """The fork server is killed; its children follow it, one after the other."""
@@ -225,7 +225,7 @@ class SimRunner(Runner):
         """What the fork server does in a child."""
         me, channel = self._me, Channel(self.kernel.wire.connect, where="sim", patience=1.0)
         info = SlotInfo(slot, me.runner, me.host, process.pid, process.pid, me.pid, me.start, spec.name, me.host, LEASE)
-        post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits)
+        post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits, lease=LEASE)
         worker = SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell))
         return worker.play(self._play, process)
 
