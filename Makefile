@@ -48,7 +48,7 @@ soak: setup ## Run a mixed load for SECONDS, with kills; does any memory grow, i
 	$(BIN)/python scripts/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 nightly: setup ## Look longer: a million hostile entries, wider bounds of the model, more seeds
-	EXQUEUE_HOSTILE=1000000 EXQUEUE_MODEL=all STATEFUL=10000 $(BIN)/pytest --timeout=36000 tests/hostile tests/model/test_protocol.py tests/store/test_stateful.py
+	EXQUEUE_HOSTILE=1000000 EXQUEUE_MODEL=all STATEFUL=10000 $(BIN)/pytest -n $(PROCESSES) --dist worksteal --timeout=36000 tests/hostile tests/model/test_protocol.py tests/store/test_stateful.py
 	$(MAKE) simulate SEEDS=50000
 
 check: setup ## Lint, format, types, layers and sizes; changes nothing

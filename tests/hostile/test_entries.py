@@ -23,6 +23,7 @@ from tests.hostile.yard import QUEUE, Healthy, Yard
 
 ENTRIES: Final = int(os.environ.get("EXQUEUE_HOSTILE", "20000"))
 AT_ONCE: Final = 100
+PARTS: Final = 8  # for several processes
 SEED: Final = int(os.environ.get("EXQUEUE_SEED", "0"))
 LOOKS: Final = (
     "status", "status --json", "jobs list --all", "jobs list --all --json", "failed list --all", "failed list --all --json", "blocked list",
@@ -40,10 +41,11 @@ def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
+@pytest.mark.parametrize("part", range(PARTS))
 def test_nobody_runs_dies_or_is_lost_by_what_a_stranger_has_written(
-    app: Exqueue, yard: Yard, healthy: Healthy, exq: Command, logged: pytest.LogCaptureFixture, tmp_path: Path
+    part: int, app: Exqueue, yard: Yard, healthy: Healthy, exq: Command, logged: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    for seed in range(SEED, SEED + ENTRIES // AT_ONCE):
+    for seed in range(SEED + part, SEED + ENTRIES // AT_ONCE, PARTS):
         chance, mark = random.Random(seed), tmp_path / "mark"
         yard.restore(healthy)
         wounds = [inflict(yard, healthy, chance, mark) for _ in range(AT_ONCE)]
