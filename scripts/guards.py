@@ -93,7 +93,7 @@ IN_LUA: Final = (
        "  for i = 1, #KEYS do redis.call(PROBES", "  for i = 1, 0 do redis.call(PROBES",
        f"{SHARED}::test_a_key_of_the_wrong_type_is_named_and_nothing_is_written", quick=True),
     _m("counters-unchecked", "counters are checked before the first write", "exqueue/store/scripts.py",
-       'if "counters" in keys and header.get("checks") != "types":', 'if "no counters" in keys:',
+       'if "counters" in keys and "counters" in checks:', 'if "no counters" in keys:',
        f"{SHARED}::test_a_counter_that_is_no_number_is_named_and_nothing_is_written"),
     _m("no-bell", "idle processes are woken for ranked jobs", f"{LUA}/_line.lua",
        "then redis.call('RPUSH', pending, BELL) end", "then return end",

@@ -26,6 +26,7 @@ _R, _F, _K = Place.PROCESSING, Place.FAILED, Place.DONE
 # Whatever takes a job from the head of its key brings the next one of that key from waiting to pending.
 TABLE: Final[dict[str, frozenset[Move]]] = {
     "enqueue": frozenset({(_N, _P), (_N, _D), (_N, _W)}),
+    "push": frozenset({(_N, _P)}),
     "fire": frozenset({(_N, _P), (_N, _W)}),
     "promote": frozenset({(_D, _P), (_D, _W)}),
     "claim": frozenset({(_P, _R)}),

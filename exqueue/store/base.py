@@ -51,12 +51,12 @@ class Steps:
         return sum(self._run(step, queue, rest=chunk, **({"request": new_id()} if asked else {}))[1] for chunk in chunks)
 
     def _run(
-        self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), *, slots: Sequence[str] | None = None, **argv: Any
+        self, step: str, queue: str, rest: Sequence[str | bytes] = (), *, slots: Sequence[str] | None = None, **argv: Any
     ) -> list[Any]:
         loaded = script(step)
         return self.channel.run(loaded, loaded.locate(self.keys(queue), argv, slots), loaded.arguments(argv, rest))
 
-    def _run_confirmed(self, step: str, queue: str, rest: tuple[str | bytes, ...] = (), **argv: Any) -> tuple[list[Any], int]:
+    def _run_confirmed(self, step: str, queue: str, rest: Sequence[str | bytes] = (), **argv: Any) -> tuple[list[Any], int]:
         """As `_run`, and how many replicas have what it wrote."""
         loaded, keys = script(step), self.keys(queue)
         touch = ("HINCRBY", keys["counters"], "enqueued", 0)

@@ -18,7 +18,6 @@ from exqueue.store.keys import KINDS, queue_keys, registry_key
 from exqueue.store.schema import schema_key
 from exqueue.store.scripts import Script, script
 
-_FUNCTION: Final = re.compile(r"^local function (\w+)\((?:[^\n]* end$|.*?^end$)", re.MULTILINE | re.DOTALL)
 _CALL: Final = re.compile(r"redis\.call\('(\w+)'")
 _PROBE: Final = re.compile(r"(\w+) = '([A-Z]+)'")
 
@@ -57,7 +56,7 @@ _SENDS: Final = {
     Role.VIEWER: _LIST,
     Role.KEEPER: f"{_ENQUEUE} get scan pttl smembers hkeys hget hmget hstrlen hlen llen zcard hscan lrange time",
 }
-_ENQUEUING: Final = ("enqueue",)
+_ENQUEUING: Final = ("enqueue", "push")
 _STEPS: Final = {
     Role.PRODUCER: _ENQUEUING,
     Role.RUNNER: (  # its jobs may enqueue others
@@ -94,14 +93,8 @@ def rights_of(role: Role) -> Rights:
 def commands_of(step: Script) -> frozenset[str]:
     """The commands a step can come to, in lower case."""
     code = re.sub(r"--.*", "", step.source)
-    functions = {match[1]: match[0] for match in _FUNCTION.finditer(code)}
-    probes = {kind: command for kind, command in _PROBE.findall(code) if kind in KINDS.values()}
-    reached, found = [_FUNCTION.sub("", code)], set[str]()
-    while reached:
-        text = reached.pop()
-        found |= set(_CALL.findall(text))
-        reached += [functions.pop(name) for name in set(re.findall(r"\w+", text)) & functions.keys()]
-    return frozenset(name.lower() for name in found | {probes[KINDS[key]] for key in step.keys})
+    probes = {kind: command for kind, command in _PROBE.findall(code) if kind in KINDS.values()} if "check(kinds)" in code else {}
+    return frozenset(name.lower() for name in {*_CALL.findall(code), *(probes[KINDS[key]] for key in step.keys if probes)})
 
 
 # Without arguments enough, Redis would not know whether a command names a key.

@@ -14,6 +14,7 @@ from exqueue.model.lifecycle import Move, Place
 from exqueue.store.keys import KINDS, QueueKeys
 from exqueue.store.replies import raw_id
 
+_FUNCTION: Final = re.compile(r"^local function (\w+)\((?:[^\n]* end$|.*?^end$)\n?", re.MULTILINE | re.DOTALL)
 _FIELD: Final = re.compile(r"^-- (keys|argv|uses|checks|moves|replies):[ ]*(.*)$", re.MULTILINE)
 
 
@@ -40,7 +41,7 @@ class Script:
         lists = [raw_id(keys.processing(slot)) for slot in ([given["slot"]] if slots is None else slots)]
         return [found for name in self.keys for found in (lists if name == "processing" else [keys[name]])]
 
-    def arguments(self, given: dict[str, Any], rest: tuple[str | bytes, ...]) -> list[Any]:
+    def arguments(self, given: dict[str, Any], rest: Sequence[str | bytes]) -> list[Any]:
         """ARGV, in the order of the header. Raises TypeError where the call and the header differ."""
         if tuple(given) != self.argv or (rest and (not self.repeats or len(rest) % len(self.repeats))):
             raise TypeError(f"{self.name}.lua takes {self.argv} then {self.repeats}, got {tuple(given)} and {len(rest)} more")
@@ -66,15 +67,27 @@ def script(name: str) -> Script:
     shadowed = sorted(set(re.findall(r"^local (?:function )?(\w+)", "\n".join(parts[2:]), re.MULTILINE)) & {*keys, *fixed})
     if shadowed:
         raise ValueError(f"{name}.lua: a part it uses has a name of its own for {shadowed}")
-    kinds = ", ".join(f"'{KINDS[key]}'" for key in keys)
-    if "counters" in keys and header.get("checks") != "types":
+    checks = header.get("checks", "types counters")
+    if "counters" in keys and "counters" in checks:
         parts.append("local wrong = bad_counter()\nif wrong then return redis.error_reply(wrong) end")
-    source = "\n".join([*parts, f"check({{{kinds}}})", text])
+    if "types" in checks:
+        parts.append("check({" + ", ".join(f"'{KINDS[key]}'" for key in keys) + "})")
+    source = used("\n".join([*parts, text]))
     return Script(
         name, keys, fixed, repeats, _moves(header["moves"]),
         frozenset(word.split(",")[0].strip().encode() for word in header["replies"].split("|")),
         source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest(),
     )  # fmt: skip
+
+
+def used(source: str) -> str:
+    """The source without the functions that nothing in it can come to: making them takes a server longer than many a command."""
+    functions = {match[1]: match[0] for match in _FUNCTION.finditer(source)}
+    reached, text = set[str](), _FUNCTION.sub("", source)
+    while new := set(re.findall(r"\w+", text)) & functions.keys() - reached:
+        reached |= new
+        text = "\n".join(functions[name] for name in new)
+    return _FUNCTION.sub(lambda match: match[0] if match[1] in reached else "", source)
 
 
 def script_names() -> list[str]:

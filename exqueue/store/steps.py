@@ -10,7 +10,7 @@ from typing import Any, Final, assert_never
 from exqueue.model import policy as verdicts
 from exqueue.model.chain import NewJob
 from exqueue.model.errors import EnqueueUnknown, StoreError
-from exqueue.model.job import Claim, Progress
+from exqueue.model.job import Claim, Progress, Terms
 from exqueue.model.schema import SCHEMA
 from exqueue.store.base import BATCH
 from exqueue.store.care import CareSteps
@@ -20,6 +20,7 @@ from exqueue.store.replies import Next, Settled, Stale, Unregistered, raw_id, re
 from exqueue.store.schema import heed, parse_schema, schema_key
 
 BATCH_BYTES: Final = 64 * 1024 * 1024
+PLAIN: Final = Terms()
 
 
 class Store(PersonSteps, CareSteps):
@@ -49,10 +50,7 @@ class Store(PersonSteps, CareSteps):
             self.announce(queue)
         found = [""] * len(jobs)
         for start, end in _batches(jobs):
-            rest: list[str | bytes] = []
-            for job in jobs[start:end]:
-                rest += (job.id, job.head, job.body, job.terms, job.chain)
-            reply = self._accept(queue, tuple(rest), due, tuple(job.id for job in jobs[start:]), begun=start > 0)
+            reply = self._accept(queue, jobs[start:end], due, tuple(job.id for job in jobs[start:]), begun=start > 0)
             for position, known in zip(reply[1::2], reply[2::2], strict=True):
                 found[start + position] = text_id(known)
         return found
@@ -63,14 +61,15 @@ class Store(PersonSteps, CareSteps):
         with contextlib.suppress(StoreError):
             self.announce(queue)
 
-    def _accept(self, queue: str, rest: tuple[str | bytes, ...], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
+    def _accept(self, queue: str, jobs: Sequence[NewJob], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
+        run: dict[str, Any]
+        if due or any(job.terms or job.chain for job in jobs):
+            step, run = "enqueue", {"due": due, "rest": [part for job in jobs for part in (job.id, job.head, job.body, job.terms, job.chain)]}
+        else:
+            step, run = "push", {"rest": [part for job in jobs for part in (job.id, job.head, job.body)]}
         try:
             self.heed_schema()
-            reply, confirmed = (
-                self._run_confirmed("enqueue", queue, rest=rest, due=due)
-                if self._copies
-                else (self._run("enqueue", queue, rest=rest, due=due), 0)
-            )
+            reply, confirmed = self._run_confirmed(step, queue, **run) if self._copies else (self._run(step, queue, **run), 0)
         except StoreError as error:
             error.ids, error.uncertain = ids, error.uncertain or begun  # those before have been accepted
             raise
@@ -101,12 +100,13 @@ class Store(PersonSteps, CareSteps):
     ) -> Next | Stale | Settled:
         """Settle a job that has succeeded and, with a `next_token`, claim the next one in the same step.
 
-        A plain job is removed by complete.lua; one that has ties, or whose result is kept, by finish.lua.
+        A plain job of a queue without limits is removed by complete.lua, where nothing speaks against it; others by finish.lua.
         """
-        who: dict[str, Any] = {"slot": slot, "id": raw_id(claim.id), "token": claim.token, "next_token": next_token, "limits": limits}
-        reply = [b"tied"] if keep_ms or claim.terms.encode() else self._run("complete", claim.queue, **who)
-        if reply[0] == b"tied":
-            reply = self._run("finish", claim.queue, **who, keep_ms=keep_ms, result=result)
+        who: dict[str, Any] = {"slot": slot, "id": raw_id(claim.id), "token": claim.token, "next_token": next_token}
+        plain = not (keep_ms or limits) and claim.terms == PLAIN and claim.run.attempt == 1
+        reply = self._run("complete", claim.queue, **who) if plain else [b"unusual"]
+        if reply[0] == b"unusual":
+            reply = self._run("finish", claim.queue, **who, limits=limits, keep_ms=keep_ms, result=result)
         if reply[0] == b"stale":
             return Stale()
         return Settled() if reply[0] == b"completed" else read_next(claim.queue, reply)

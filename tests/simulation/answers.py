@@ -63,11 +63,13 @@ class Answers:
     def _check_answer(self, name: str, argv: list[Any], reply: Any, queue: str) -> None:
         """Of a settlement: `stale` if the job is not this start's any more, and else never; asked again, the same answer."""
         slot, job, token = argv[:3]
+        if reply[0] == b"unusual":  # nothing was changed, and finish answers
+            return
         owned = self._history.story(queue, job).token == token
         self.counts["stale"] += reply[0] == b"stale"
         if (reply[0] != b"stale") != (owned or self._settled.get(slot) == token):
             raise Violation(f"{name} of {job} by {token} was answered {reply[0]!r}, and it is {'' if owned else 'not '}its own")
-        if owned and reply[0] not in (b"stopped", b"tied"):
+        if owned and reply[0] != b"stopped":
             self._settled[slot] = token
 
     def _check_claim(self, name: str, argv: list[Any], reply: Any) -> None:
@@ -77,5 +79,5 @@ class Answers:
         if held and not (held.place == "running" and held.token.startswith(f"{slot}/")):
             held = None
         given = reply[1].decode() if reply[0] == b"claimed" else None
-        if token and given != (held.id if held else None) and reply[0] not in (b"stale", b"tied", b"unregistered"):
+        if token and given != (held.id if held else None) and reply[0] not in (b"stale", b"unusual", b"unregistered"):
             raise Violation(f"{slot} holds {held.id if held else 'nothing'}, and is answered {given or reply[0]}")

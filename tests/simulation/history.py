@@ -66,7 +66,7 @@ class History:
     def step(self, name: str, queue: str, argv: list[Any], reply: Any, look: Look) -> None:
         """A step was executed; these are the events it has told."""
         told = set(look.events)
-        if name in ("enqueue", "fire"):
+        if name in ("enqueue", "push", "fire"):
             self._accept(name, queue, argv, {job for event, job in told if event == "enqueued"})
         for event, job in look.events:
             self.counts[event] += 1
@@ -88,8 +88,7 @@ class History:
         return self.jobs[queue, job]
 
     def _accept(self, name: str, queue: str, argv: list[Any], new: set[str]) -> None:
-        rows = [(argv[3], argv[6], b"")] if name == "fire" else [(argv[i], argv[i + 3], argv[i + 4]) for i in range(1, len(argv), 5)]
-        for job, terms, chain in rows:
+        for job, terms, chain in _rows(name, argv):
             if job not in new:
                 continue
             if (queue, job) in self.jobs:
@@ -221,3 +220,12 @@ class History:
     def _must_be(job: Story, event: str, *places: str) -> None:
         if job.place not in places:
             raise Violation(f"{job.id} was {event}, though it was {job.place}")
+
+
+def _rows(name: str, argv: list[Any]) -> list[tuple[Any, Any, Any]]:
+    """Id, terms and chain of each job of a step that accepts jobs."""
+    if name == "fire":
+        return [(argv[3], argv[6], b"")]
+    if name == "push":
+        return [(job, "", b"") for job in argv[::3]]
+    return [(argv[i], argv[i + 3], argv[i + 4]) for i in range(1, len(argv), 5)]

@@ -12,9 +12,14 @@ from tests.store.kit import DISCARD, FAIL, RELEASE, RETRY, SNOOZE, UNSPENT, Benc
 Act = Callable[[], object]
 
 
-def _enqueue(bench: Bench) -> Act:
+def _push(bench: Bench) -> Act:
     bench.put("a")
     return lambda: bench.put("b", "c")
+
+
+def _enqueue(bench: Bench) -> Act:
+    bench.put("a")
+    return lambda: bench.put("b", "c", priority=3)
 
 
 def _enqueue_later(bench: Bench) -> Act:
@@ -202,6 +207,7 @@ REPEATABLE: Final[dict[str, Callable[[Bench], Act]]] = {
 # it found the slot.
 SAFE: Final[dict[str, Callable[[Bench], Act]]] = {
     "claim rated": _claim_rated,
+    "push": _push,
     "enqueue": _enqueue,
     "enqueue later": _enqueue_later,
     "enqueue keyed": _enqueue_keyed,

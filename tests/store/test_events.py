@@ -12,6 +12,7 @@ from tests.store.kit import CRASH, FAIL, RETRY, SNOOZE, Bench
 from tests.store.steps import STEPS
 
 TOLD: dict[str, list[str]] = {
+    "push": ["enqueued b", "enqueued c"],
     "enqueue": ["enqueued b", "enqueued c"],
     "enqueue later": ["enqueued b"],
     "enqueue keyed": ["enqueued b", "enqueued c"],

@@ -14,7 +14,7 @@ from tests.store.servers import Server, running
 from tests.store.steps import STEPS
 
 # What makes room, or moves what is there. `register` and `beat` keep those alive who can make room.
-ADDING = ("enqueue", "fire", "schedule")
+ADDING = ("enqueue", "push", "fire", "schedule")
 DRAINING = [step for step in STEPS if not step.startswith(ADDING)]
 
 

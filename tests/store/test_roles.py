@@ -52,7 +52,8 @@ def test_every_step_is_the_right_of_some_role() -> None:
 
 
 def test_a_step_needs_no_command_of_a_function_that_it_cannot_reach() -> None:
-    assert commands_of(script("enqueue")) & {"lpop", "lpush", "zrem", "lrem", "hdel", "del"} == set()
+    called = commands_of(script("enqueue")) | commands_of(script("push"))
+    assert called & {"lpop", "lpush", "zrem", "lrem", "hdel", "del"} == set()
 
 
 @pytest.mark.parametrize("role", [Role.PRODUCER, Role.RUNNER, Role.OPERATOR, Role.KEEPER])

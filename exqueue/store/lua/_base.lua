@@ -10,13 +10,18 @@ end
 
 local COUNTERS = {'enqueued', 'completed', 'deleted', 'crashed', 'running', 'seq'}
 
--- A counter that is no number would make HINCRBY fail after other writes; so it is looked for before them.
+-- A counter that is no number would make HINCRBY fail after other writes; so it is looked for before them. Nil, or what is
+-- wrong; and the numbers, in the order of COUNTERS.
 local function bad_counter()
-  for i, value in ipairs(redis.call('HMGET', counters, unpack(COUNTERS))) do
+  local found = redis.call('HMGET', counters, unpack(COUNTERS))
+  for i, name in ipairs(COUNTERS) do
+    local value = found[i]
     if value and not string.match(value, '^%d%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$') then
-      return 'CORRUPT the counter ' .. COUNTERS[i] .. ' in ' .. counters .. ' is not a number'
+      return 'CORRUPT the counter ' .. name .. ' in ' .. counters .. ' is not a number'
     end
+    found[i] = tonumber(value or 0)
   end
+  return nil, found
 end
 
 local function whole(number) return string.format('%.0f', number) end
