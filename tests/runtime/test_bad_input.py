@@ -152,7 +152,8 @@ def test_nothing_is_lost_and_what_is_wrong_is_in_failed(after: Yard) -> None:
         **dict.fromkeys(RAISED, ("error", 1)),
         **{name: (reason, 0) for name, (_, reason, _) in BODIES.items()},
         **{name: ("bad_worker" if name == "no init" else "no_worker", 0) for name in WORKERS},
-        **dict.fromkeys(["headless", *(job_id for _, job_id in FOREIGN.values())], ("no_body", 0)),
+        "headless": ("bad_header", 0),
+        **dict.fromkeys([job_id for _, job_id in FOREIGN.values()], ("no_body", 0)),
     }
 
 
@@ -179,7 +180,9 @@ def test_a_foreign_id_is_a_job_that_cannot_be_run(after: Yard, place: str) -> No
 
 
 def test_a_header_that_is_not_json_is_said_to_be_none(after: Yard) -> None:
-    assert after.error("headless")[2] == "the job cannot be run: its header is not JSON; delete it, or enqueue it again"
+    assert after.error("headless") == (
+        "bad_header", "CannotLoad", "the job cannot be run: its header cannot be read: it is not JSON; delete it, and enqueue it again"
+    )  # fmt: skip
 
 
 def test_a_result_that_cannot_be_pickled_is_no_error(after: Yard) -> None:
