@@ -23,6 +23,7 @@ from exqueue.model.text import one_line, shorten
 from exqueue.model.worker import Worker
 from exqueue.runtime import callbacks, logs
 from exqueue.runtime.delivery import deliver
+from exqueue.runtime.errors import MESSAGE_LIMIT
 from exqueue.runtime.execute import Around, Execution, execute
 from exqueue.runtime.watch import Watch
 from exqueue.store.reads import Reader
@@ -140,8 +141,8 @@ class Work:
             case verdicts.Snooze(seconds):
                 LOG.info("%s: snoozed for %g s", name, seconds)
             case verdicts.Fail(error, spent):
-                what = "failed for good" if spent else "cannot be run"
-                LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, said(error), error.traceback)
+                what, why = ("failed for good", said(error)) if spent else ("cannot be run", one_line(error.message, MESSAGE_LIMIT))
+                LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, why, error.traceback)
             case verdicts.Release():
                 LOG.info("%s: put back", name)
             case verdicts.Discard():

@@ -185,6 +185,16 @@ def test_a_header_that_is_not_json_is_said_to_be_none(after: Yard) -> None:
     )  # fmt: skip
 
 
+def test_the_attempt_of_an_error_is_that_of_its_job(after: Yard) -> None:
+    records = [job.record() for job in after.app.failed()]
+    assert [record.id for record in records if record.run.attempt != record.errors[-1].attempt] == []
+
+
+def test_of_what_cannot_be_loaded_only_code_of_the_user_has_a_traceback(after: Yard) -> None:
+    traced = [name for name in (*BODIES, *WORKERS, "headless") if after.app.job(name).record().errors[-1].traceback]
+    assert traced == ["exits", "broken", "leaving"]
+
+
 def test_a_result_that_cannot_be_pickled_is_no_error(after: Yard) -> None:
     assert after.app.reader.find("Do", "lock") is None
 
@@ -226,7 +236,7 @@ def test_a_job_that_cannot_be_run_keeps_all_its_retries(place: Yard) -> None:
     place.exq("failed", "requeue", "early")
     place.burst("shop:Do")
     found = place.app.job("early").record()
-    assert [(error.reason, error.attempt) for error in found.errors] == [("no_worker", 1), ("error", 1), ("error", 2)]
+    assert [(error.reason, error.attempt) for error in found.errors] == [("no_worker", 0), ("error", 1), ("error", 2)]
 
 
 def test_a_foreign_id_in_failed_can_be_requeued_and_fails_again(place: Yard) -> None:
