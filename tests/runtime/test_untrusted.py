@@ -165,7 +165,7 @@ def test_a_key_is_replaced_while_a_runner_lives_and_shows_nowhere(world: Rig) ->
     assert Resigner(both.store, both.reader, both.envelope()).run() == Resigned(jobs=1, results=1, running=1)
     lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     world.open_gate()
-    world.until(lambda: "slow" in world.said)
+    world.until(lambda: world.app.queue("Slow").counts().completed == 1)
     assert Resigner(both.store, both.reader, both.envelope()).run() == Resigned()
     world.stop(runner)
     world.app.failed().requeue()
