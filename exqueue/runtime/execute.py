@@ -19,7 +19,7 @@ from exqueue.model.policy import Policy
 from exqueue.model.redact import NOTHING, Redact
 from exqueue.model.secret import NO_MASK, Mask
 from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze, seconds_of
-from exqueue.model.text import message_of
+from exqueue.model.text import duration, message_of
 from exqueue.model.worker import JobInfo, Worker, limit_of, policy_of
 from exqueue.runtime import external, logs
 from exqueue.runtime import watch as watch_module
@@ -122,5 +122,5 @@ def _expired(claim: Claim) -> ErrorInfo | None:
     if not (claim.run.attempt == 1 and 0 < expires < claim.run.since):
         return None
     late = (claim.run.since - expires) / 1000
-    message = f"its turn came {late:g} s after the time by which it was to be started; requeue runs it all the same"
+    message = f"its turn came {duration(late)} after the time by which it was to be started; requeue runs it all the same"
     return ErrorInfo("expired", "Expired", message, attempt=1, when=claim.run.since, where=where())

@@ -162,7 +162,8 @@ def of_tally(queue: str, tally: Tally, newest: int) -> Iterator[Finding]:
     """All that is wrong with the numbers. `newest`: the greatest seq that was seen before the tally."""
     wrong = [name for name in COUNTERS if not tally.is_number(name)]
     for name in wrong:
-        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {one_line(str(tally.counters[name]), 60)}", "recount")
+        held = one_line(text_id(tally.counters[name] or b""), 60)
+        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {held}", "recount")
     if not wrong:
         yield from _sums(queue, tally, newest)
     if tally.rung > 1 or (tally.rung and not tally.first):
