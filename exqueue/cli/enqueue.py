@@ -12,7 +12,7 @@ import typer
 
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
-from exqueue.model.errors import ConfigError
+from exqueue.model.errors import ConfigError, EnqueueUnknown, StoreError
 from exqueue.model.options import Configured
 from exqueue.runtime.targets import load_targets
 
@@ -32,6 +32,11 @@ def enqueue(
     job_id: Annotated[
         str | None, typer.Option("--id", help="Enqueueing it again with the same id is harmless.", show_default=False)
     ] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds it may run, instead of the worker's own.", show_default=False)] = None,
+    expires: Annotated[float | None, typer.Option(help="Seconds by which it must have started, or it fails.", show_default=False)] = None,
+    keep_result: Annotated[
+        float | None, typer.Option(help="Seconds its result is kept, instead of the worker's own; 0 for not at all.", show_default=False)
+    ] = None,
     json: select.Json = False,
 ) -> None:
     """Enqueue one job: exqueue enqueue app.workers:SyncInvoices 42 full=True."""
@@ -42,12 +47,24 @@ def enqueue(
         raise ConfigError(f"{target} has several workers; say which: {target}:{workers[0].__name__}")
     args, kwargs = parse_arguments(arguments or [])
     options: Configured[Any] = Configured(
-        workers[0], delay=delay, at=_moment(at), key=key, priority=priority, unique=unique, queue=queue, id=job_id
-    )
-    job = obj.app().enqueue(options, *args, **kwargs)
+        workers[0], delay=delay, at=_moment(at), key=key, priority=priority, unique=unique, queue=queue, id=job_id,
+        timeout=timeout, expires=expires, keep_result=keep_result,
+    )  # fmt: skip
+    try:
+        job = obj.app().enqueue(options, *args, **kwargs)
+    except StoreError as error:
+        raise _repeatable(error) from error
     render.print_json({"id": job.id, "queue": job.queue, "new": job.new}) if json else print(job.id)
     if not job.new and not json:
         print("this job exists already, or was accepted before; none was enqueued", file=sys.stderr)
+
+
+def _repeatable(error: StoreError) -> StoreError:
+    """The same error; where nobody can say whether the job is there, with what makes it safe to ask again."""
+    if not error.uncertain or not error.ids:
+        return error
+    again = "" if isinstance(error, EnqueueUnknown) else "; the job may be there all the same: enqueue it again with the same id"
+    return StoreError(f"{error}{again}: --id {error.ids[0]}", uncertain=True, ids=error.ids)
 
 
 def _moment(text: str | None) -> datetime | None:

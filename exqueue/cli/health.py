@@ -51,7 +51,7 @@ def health(
     context: typer.Context, queues: Queues = None, workers: Workers = None, here: Here = False, wait: Wait = SLOWEST + 1,
     json: select.Json = False,
 ) -> None:  # fmt: skip
-    """Tell whether Redis takes writes and a runner beats for every queue that has jobs. Exit codes: 0 yes, 1 no, 3 Redis is away."""
+    """Tell whether Redis takes writes and a runner beats for each queue with jobs. Exit codes: 0 yes, 1 no, 2 wrong usage, 3 Redis away."""
     obj: Context = context.obj
     found = look(obj.app(), queues or [], workers or [], here=here, wait=wait)
     if json:
@@ -67,10 +67,9 @@ def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wai
     if refused := refusal(app.reader):
         return Health(refused=refused)
     slots = {name: app.reader.slots(name) for name in app.reader.queues()}
-    wanted = [name for name in slots if _wanted(name, slots[name], queues, workers)]
-    absent = [name for name in queues if name not in slots]
-    if absent or (workers and not wanted):
-        return Health(missing=f"there is no queue {one_line(', '.join(absent))} yet" if absent else "no such worker is known yet")
+    if missing := _missing(slots, queues, workers):
+        return Health(missing=missing)
+    wanted = [name for name in slots if not (queues or workers) or name in queues or _types(name, slots[name]) & set(workers)]
     mine = {name: {slot.runner for slot in slots[name] if slot.host == host_id()} for name in wanted}
     if here and not any(mine.values()):
         return Health(missing="no runner of this host has a worker process there")
@@ -84,7 +83,17 @@ def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wai
     return Health(served=[name for name in todo if beaten(name)], unserved=[name for name in todo if not beaten(name)])
 
 
-def _wanted(name: str, slots: list[SlotInfo], queues: list[str], workers: list[str]) -> bool:
-    """Whether this queue is meant: by its name, or by a worker type, whose queue is called as it is unless it sets another one."""
-    served = {slot.worker.rpartition(":")[2] for slot in slots} | {name}
-    return not (queues or workers) or name in queues or bool(served & set(workers))
+def _missing(slots: dict[str, list[SlotInfo]], queues: list[str], workers: list[str]) -> str:
+    """What is to be looked at, but not known to anybody; empty if all is known."""
+    absent = [name for name in queues if name not in slots]
+    if absent:
+        return f"there is no queue {one_line(', '.join(absent))} yet"
+    known = set[str]().union(*(_types(name, slots[name]) for name in slots))
+    unknown = [name for name in workers if name not in known]
+    return f"no worker {one_line(', '.join(unknown))} is known: no runner serves it, and no queue has its name" if unknown else ""
+
+
+def _types(name: str, slots: list[SlotInfo]) -> set[str]:
+    """The worker types of a queue, by either name: those that are served, and the one whose queue is called as it is."""
+    served = {slot.worker for slot in slots}
+    return {*served, *(worker.rpartition(":")[2] for worker in served), name}

@@ -13,7 +13,7 @@ import cloudpickle
 
 from exqueue.model.envelope import Envelope
 from exqueue.model.errors import CannotLoad, EncodeError, ResultUnavailable
-from exqueue.model.job import Claim, Header
+from exqueue.model.job import NO_JOB, Claim, Header
 from exqueue.model.options import Call
 from exqueue.model.redact import NOTHING, Redact
 from exqueue.model.secret import MENTION, bare
@@ -106,8 +106,10 @@ def decode(header: Header, body: bytes, known: dict[str, type[Worker]], heard: l
 
 
 def _check_whole(header: Header, body: bytes) -> None:
-    if header.problem:
+    if header.problem == NO_JOB:
         raise CannotLoad("no_body", f"the job cannot be run: {header.problem}; delete it, or enqueue it again")
+    if header.problem:
+        raise CannotLoad("bad_header", f"the job cannot be run: {header.problem}; delete it, and enqueue it again")
     if not body:
         raise CannotLoad("no_body", "the job has no body; delete it, or enqueue it again")
 

@@ -122,7 +122,7 @@ class ExternalFailed(JobError):
 
 
 class CannotLoad(JobError):
-    """A stored job cannot be turned into a call; `reason` is `no_body`, `no_worker`, `bad_body`, `incompatible` or `untrusted`."""
+    """A stored job cannot be turned into a call; `reason` is one of those in docs/pickling.md."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

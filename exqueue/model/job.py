@@ -8,6 +8,9 @@ from typing import Any, Final
 
 from exqueue.model.lifecycle import Place
 
+NO_JOB: Final = "its id was found in a list of the queue, but there is no such job"
+_UNREADABLE: Final = "its header cannot be read"
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -42,15 +45,15 @@ class Header:
     def decode(raw: bytes | None) -> Header:
         """Never raises: what cannot be read becomes a header with its `problem`."""
         if not raw:
-            return Header(problem="it has no header")
+            return Header(problem=f"{_UNREADABLE}: there is none")
         try:
             data = json.loads(raw)
         except (ValueError, RecursionError):
-            return Header(problem="its header is not JSON")
+            return Header(problem=f"{_UNREADABLE}: it is not JSON")
         if not isinstance(data, dict):
-            return Header(problem="its header is not a JSON object")
+            return Header(problem=f"{_UNREADABLE}: it is not a JSON object")
         if "adopted" in data:
-            return Header(problem="its id was found in a list of the queue, but there is no such job")
+            return Header(problem=NO_JOB)
         return Header(
             worker=_text(data, "worker"), at=_number(data, "at"), args=_text(data, "args"), by=_text(data, "by"),
             python=_text(data, "py"), cloudpickle=_text(data, "cp"), size=_number(data, "size"), seq=_number(data, "seq"),
@@ -159,7 +162,7 @@ class ErrorInfo:
     """The error of one attempt, as text only: nothing of it is ever made into an exception again.
 
     `reason`: `error`, `timeout`, `rejected`, `crashed`, `expired`, or why a job could not be loaded. `when`: ms since 1970.
-    `where`: host and pid. `attempt`: the number of the start it belongs to.
+    `where`: host and pid. `attempt`: the number of the start it belongs to; one that did not count leaves it as it was before.
     """
 
     reason: str

@@ -19,6 +19,8 @@ MENDED: Final = {
     "Redis": {(6, 2): 20, (7, 2): 11, (7, 4): 6, (8, 0): 4, (8, 2): 2},
     "Valkey": {(7, 2): 11, (8, 0): 6, (8, 1): 4},
 }
+# The jemalloc that comes with a branch. A package of a distribution is built with that of the distribution instead.
+BUNDLED: Final = {(6, 0): "5.1.0", (6, 2): "5.1.0", (7, 0): "5.2.1", (7, 2): "5.3.0", (7, 4): "5.3.0"}
 FULL, NEARLY_FULL, SPARSE = 0.97, 0.8, 1.5  # of maxmemory; of memory taken for each byte used
 SKEW_WARNING, SKEW_ERROR = 1.0, 60.0  # seconds
 BIG: Final = 100_000_000  # bytes; below, the share of what a server needs for itself says nothing
@@ -58,11 +60,21 @@ def patches(facts: Facts) -> Finding:
     if branch > max(mended) or patch >= mended.get(branch, 10**6):
         return Finding("patches", Level.OK, "no hole is known here of this release")
     says = f"{kind} {'.'.join(map(str, numbers))} has CVE-2025-49844: who may run a script may run any code in the server"
-    if (facts.server.info or {}).get("executable", "").startswith("/usr/bin/"):
+    if _is_packaged(facts.server.info or {}, branch):
         advice = "this looks like the package of a distribution, which may have mended it under the same number; see its changelog"
         return Finding("patches", Level.UNKNOWN, says, advice)
     fixed = f"{branch[0]}.{branch[1]}.{mended[branch]}" if branch in mended else "a branch that is still mended"
     return Finding("patches", Level.ERROR, says, f"upgrade to {fixed}; until then: exqueue acl --pin-scripts")
+
+
+def _is_packaged(info: Mapping[str, str], branch: tuple[int, int]) -> bool:
+    """Whether it looks like the package of a distribution.
+
+    A server that was started by its bare name makes of it a path in its own directory, so where it is does not always tell.
+    """
+    kind, _, allocator = info.get("mem_allocator", "").partition("-")
+    foreign = "valkey_version" not in info and kind == "jemalloc" and allocator != BUNDLED.get(branch, allocator)
+    return foreign or info.get("executable", "").startswith("/usr/bin/")
 
 
 def persistence(facts: Facts) -> Finding:

@@ -20,6 +20,7 @@ _PLAIN: Final = frozenset({int, float, complex, bool, type(None), datetime.date,
                            pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath})  # fmt: skip
 _ZONES: Final = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format, surrogate, line and paragraph separator
+_UNITS: Final = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 _JOINERS: Final = "\u200c\u200d"  # needed by some scripts, and in emoji; they hide nothing
 
 
@@ -51,6 +52,21 @@ def one_line(text: str, limit: int = 300) -> str:
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, an ellipsis where some were left out."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def duration(seconds: float) -> str:
+    """A time span as a person says it, in its two largest units.
+
+    >>> duration(9998), duration(1.5)
+    ('2 h 46 min', '1.5 s')
+    """
+    if seconds < 60:
+        return f"{max(0.0, seconds):.3g} s"
+    left, parts = round(seconds), list[tuple[int, str]]()
+    for unit, size in _UNITS.items():
+        number, left = divmod(left, size)
+        parts += [(number, unit)] if number or parts else []
+    return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number)
 
 
 def summary(

@@ -12,7 +12,8 @@ from exqueue.model.settings import Settings
 from exqueue.model.text import one_line
 from exqueue.store.channel import Channel
 from exqueue.store.connection import safe_url
-from exqueue.store.roles import Role, lacks_in_steps
+from exqueue.store.lacks import lacks_in_steps
+from exqueue.store.roles import Role
 from exqueue.store.server_facts import server_info
 
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})

@@ -8,6 +8,7 @@ import time
 import traceback
 from typing import Final
 
+from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Claim, ErrorInfo
 from exqueue.model.redact import Redact
 from exqueue.model.secret import Mask
@@ -32,15 +33,23 @@ class Errors:
         """Hides what was heard so far."""
         return Mask(self.heard)
 
-    def error(self, reason: str, error: BaseException, kind: str | None = None, message: str | None = None) -> ErrorInfo:
-        """What is stored of an exception. `kind`, `message`: instead of its own."""
+    def error(self, reason: str, error: BaseException, kind: str | None = None) -> ErrorInfo:
+        """What is stored of an exception. `kind`: instead of its own."""
+        return self._info(reason, kind or shorten(_type_name(error), 200), message_of(error), error, self._claim.run.attempt)
+
+    def not_loaded(self, reason: str, message: str, cause: BaseException | None) -> ErrorInfo:
+        """What is stored of a job that never became a call: its start does not count. `cause`: what code of the user's raised."""
+        traced = cause if cause is not None and any(map(self._is_foreign, traceback.extract_tb(cause.__traceback__))) else None
+        return self._info(reason, CannotLoad.__name__, message, traced, self._claim.run.attempt - 1)
+
+    def _info(self, reason: str, kind: str, message: str, traced: BaseException | None, attempt: int) -> ErrorInfo:
         mask = self.mask
         return ErrorInfo(
             reason=reason,
-            type=kind or shorten(_type_name(error), 200),
-            message=shorten(self._safe(message_of(error) if message is None else message, mask), MESSAGE_LIMIT),
-            traceback=_without_middle(self._safe(self._traceback(error), mask), TRACEBACK_LIMIT),
-            attempt=self._claim.run.attempt,
+            type=kind,
+            message=shorten(self._safe(message, mask), MESSAGE_LIMIT),
+            traceback="" if traced is None else _without_middle(self._safe(self._traceback(traced), mask), TRACEBACK_LIMIT),
+            attempt=attempt,
             when=time.time_ns() // 1_000_000,
             where=where(),
         )
@@ -54,10 +63,13 @@ class Errors:
         try:
             shown = traceback.TracebackException(type(error), error, error.__traceback__)
             # Not the call of perform, nor the handler that raised what stopped it: a reader wants to see where it was then.
-            shown.stack[:] = [frame for frame in shown.stack if frame.filename not in self._own] or shown.stack
+            shown.stack[:] = [*filter(self._is_foreign, shown.stack)] or shown.stack
             return "".join(shown.format())
         except BaseException:  # noqa: BLE001 (formatting calls the user's __str__, __repr__, __notes__ …)
             return "(the traceback cannot be shown)"
+
+    def _is_foreign(self, frame: traceback.FrameSummary) -> bool:
+        return frame.filename not in self._own
 
 
 def where() -> str:

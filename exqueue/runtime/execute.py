@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from exqueue.model import codec
 from exqueue.model import outcome as o
 from exqueue.model import policy as verdicts
-from exqueue.model.codec import load
 from exqueue.model.envelope import PLAIN, Envelope
 from exqueue.model.errors import CannotLoad
 from exqueue.model.job import Claim, ErrorInfo
@@ -18,7 +19,7 @@ from exqueue.model.policy import Policy
 from exqueue.model.redact import NOTHING, Redact
 from exqueue.model.secret import NO_MASK, Mask
 from exqueue.model.steer import JobTimeout, Reject, Retry, Snooze, seconds_of
-from exqueue.model.text import message_of
+from exqueue.model.text import duration, message_of
 from exqueue.model.worker import JobInfo, Worker, limit_of, policy_of
 from exqueue.runtime import external, logs
 from exqueue.runtime import watch as watch_module
@@ -26,7 +27,8 @@ from exqueue.runtime.board import number_of
 from exqueue.runtime.errors import Errors, where
 from exqueue.runtime.watch import Watch
 
-_OWN: Final = (__file__, watch_module.__file__, external.__file__)
+_IMPORT: Final = (importlib.__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+_OWN: Final = (__file__, watch_module.__file__, external.__file__, codec.__file__, *_IMPORT)
 
 Around = Callable[[Callable[[], object]], object]
 Report = Callable[[float, str], None]
@@ -55,17 +57,17 @@ def execute(
         return Execution(o.Expired(expired), Policy())
     errors = Errors(claim, redact, _OWN)
     try:
-        kind, call = load(claim, known, envelope, errors.heard)
+        kind, call = codec.load(claim, known, envelope, errors.heard)
         mask = errors.mask
         worker = kind()
         policy = policy_of(worker)
         worker.job = JobInfo(claim.id, claim.queue, claim.run.attempt, claim.header.at, claim.terms.key or None, _masked(report, mask))
         limit = limit_of(worker, claim.header.timeout or 0.0)
     except CannotLoad as error:
-        return Execution(o.NotLoaded(errors.error(error.reason, error.__cause__ or error, "CannotLoad", str(error))), Policy())
+        return Execution(o.NotLoaded(errors.not_loaded(error.reason, str(error), error.__cause__)), Policy())
     except BaseException as error:  # noqa: BLE001 (an __init__ or a backoff of the user's)
         message = f"its worker cannot be made: {type(error).__name__}: {message_of(error)}; deploy a mended one, then requeue the job"
-        return Execution(o.NotLoaded(errors.error("bad_worker", error, "CannotLoad", message)), Policy())
+        return Execution(o.NotLoaded(errors.not_loaded("bad_worker", message, error)), Policy())
     watch = watch or Watch()
     watch.begin(number_of(claim.token), limit, _retry_in(claim, policy, chance) if limit else 0.0)
     try:
@@ -120,5 +122,5 @@ def _expired(claim: Claim) -> ErrorInfo | None:
     if not (claim.run.attempt == 1 and 0 < expires < claim.run.since):
         return None
     late = (claim.run.since - expires) / 1000
-    message = f"its turn came {late:g} s after the time by which it was to be started; requeue runs it all the same"
+    message = f"its turn came {duration(late)} after the time by which it was to be started; requeue runs it all the same"
     return ErrorInfo("expired", "Expired", message, attempt=1, when=claim.run.since, where=where())

@@ -24,6 +24,7 @@ from exqueue.model.errors import ExqueueError
 from exqueue.model.redact import Redact
 from exqueue.model.settings import Settings
 from exqueue.model.signing import Keys
+from exqueue.model.slips import slips_of
 from exqueue.model.worker import Worker, check_together, path_of, spec_of
 from exqueue.runtime import logs
 from exqueue.runtime.board import Board, Cell
@@ -97,6 +98,8 @@ class ForkServer:
             self._line.say({"refused": str(error)})
             return
         self._workers = {path_of(worker): worker for worker in workers}
+        for slip in (slip for worker in workers for slip in slips_of(worker)):
+            LOG.warning("%s", slip)
         if threading.active_count() > 1:
             LOG.warning("importing the workers started %d threads; they do not exist in worker processes", threading.active_count() - 1)
         self._line.say({"specs": [asdict(spec_of(worker)) for worker in workers]})

@@ -13,7 +13,7 @@ from exqueue.model.ids import ID_LENGTH
 from exqueue.model.job import Claim, ErrorInfo, JobRecord
 from exqueue.model.policy import Constant, Policy
 from exqueue.model.steer import JobTimeout
-from exqueue.model.text import one_line
+from exqueue.model.text import duration, one_line
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.board import Limited
 from exqueue.store.reads import Reader
@@ -113,7 +113,7 @@ def _tell_settled(job: JobRecord, verdict: verdicts.Settling) -> None:
         case verdicts.Release():
             LOG.info("%s: interrupted, back at the head of its queue, not counted", _name(job))
         case verdicts.Retry(seconds, error):
-            LOG.warning("%s: attempt %d %s, retry in %g s", _name(job), job.run.attempt, error.message, seconds)
+            LOG.warning("%s: attempt %d %s, retry in %s", _name(job), job.run.attempt, error.message, duration(seconds))
         case verdicts.Fail(error):
             LOG.error("%s: failed for good (%s): %s", _name(job), error.reason, error.message)
         case verdicts.Discard():

@@ -19,10 +19,11 @@ from exqueue.model.errors import StoreError
 from exqueue.model.ids import ID_LENGTH
 from exqueue.model.job import Claim, ErrorInfo, Progress
 from exqueue.model.redact import NOTHING, Redact
-from exqueue.model.text import one_line, shorten
+from exqueue.model.text import duration, one_line, shorten
 from exqueue.model.worker import Worker
 from exqueue.runtime import callbacks, logs
 from exqueue.runtime.delivery import deliver
+from exqueue.runtime.errors import MESSAGE_LIMIT
 from exqueue.runtime.execute import Around, Execution, execute
 from exqueue.runtime.watch import Watch
 from exqueue.store.reads import Reader
@@ -142,12 +143,12 @@ class Work:
         name = describe(claim)
         match verdict:
             case verdicts.Retry(seconds, error):
-                LOG.warning("%s: attempt %d failed, retry in %g s: %s", name, claim.run.attempt, seconds, said(error))
+                LOG.warning("%s: attempt %d failed, retry in %s: %s", name, claim.run.attempt, duration(seconds), said(error))
             case verdicts.Snooze(seconds):
-                LOG.info("%s: snoozed for %g s", name, seconds)
+                LOG.info("%s: snoozed for %s", name, duration(seconds))
             case verdicts.Fail(error, spent):
-                what = "failed for good" if spent else "cannot be run"
-                LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, said(error), error.traceback)
+                what, why = ("failed for good", said(error)) if spent else ("cannot be run", one_line(error.message, MESSAGE_LIMIT))
+                LOG.error("%s: %s (%s): %s\n%s", name, what, error.reason, why, error.traceback)
             case verdicts.Release():
                 LOG.info("%s: put back", name)
             case verdicts.Discard():

@@ -8,9 +8,9 @@ from typing import Any
 from exqueue.model.job import Run
 from exqueue.model.schedule import Recorded
 from exqueue.store.channel import Channel
-from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key
+from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key, schema_key
 from exqueue.store.replies import raw_id, text_id
-from exqueue.store.schema import heed, parse_schema, read_schema, schema_key
+from exqueue.store.schema import heed, parse_schema, read_schema
 from exqueue.store.slotinfo import SlotInfo
 
 

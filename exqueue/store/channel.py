@@ -10,11 +10,12 @@ from typing import Any, Final, TypeVar
 from redis import exceptions as r
 
 from exqueue.model.errors import StoreCorrupt, StoreError, StoreUnavailable
-from exqueue.model.text import one_line
+from exqueue.model.text import one_line, printable
+from exqueue.store.cluster import keys_of
 from exqueue.store.connection import Connection, connector, safe_url
 from exqueue.store.keys import KINDS
 from exqueue.store.pool import TRANSIENT, Command, Pool, exchange, read_reply
-from exqueue.store.refusals import foreign, surely_unsent, translate, unavailable
+from exqueue.store.refusals import foreign, plain, surely_unsent, translate, unavailable
 from exqueue.store.scripts import Script
 from exqueue.store.several import several
 from exqueue.store.topology import Single, Topology
@@ -98,7 +99,7 @@ class Channel:
                 raise unavailable(heeded, self._where, uncertain=False) from error
             if foreign(error):
                 raise self._corrupt([source, target], ["list", "list"], error) from error
-            raise translate(error, self._where) from error
+            raise translate(error, self._where, command="BLMOVE") from error
         except TRANSIENT as error:
             raise unavailable(self._topology.heed(pool, error), self._where) from error
 
@@ -197,27 +198,36 @@ class Channel:
         if isinstance(reply, r.ResponseError):
             kinds = [KINDS[name] for name in script.keys]
             kinds = [*kinds, *kinds[-1:] * len(keys)][: len(keys)]  # the last key may stand for many
-            raise self._corrupt(keys, kinds, reply) if foreign(reply) else translate(reply, self._where, uncertain=uncertain)
+            if foreign(reply):
+                raise self._corrupt(keys, kinds, reply)
+            raise translate(reply, self._where, uncertain=uncertain, step=script.name)
         if not isinstance(reply, list) or reply[0] not in script.replies:
-            raise StoreError(f"{script.name}.lua gave an answer its header does not know: {reply!r:.100}")
+            raise StoreError(f"{script.name}.lua gave an answer its header does not know: {_in_words(reply)}")
         return reply
 
     def _or_raise(self, command: Command, reply: Any, uncertain: bool) -> Any:
         if isinstance(reply, r.ResponseError):
             if foreign(reply):
-                said = f"{command[1]} has the wrong type, somebody else writes to it; rename or delete it: {reply}"
-                raise StoreCorrupt(one_line(said), uncertain=uncertain) from reply
-            raise translate(reply, self._where, uncertain=uncertain) from reply
+                name = one_line(printable(keys_of([command], "")[0]))
+                raise StoreCorrupt(
+                    f"{name} has the wrong type, somebody else writes to it; rename or delete it", uncertain=uncertain
+                ) from reply
+            raise translate(reply, self._where, uncertain=uncertain, command=command[0]) from reply
         return reply
 
     def _corrupt(self, keys: Sequence[str | bytes], kinds: list[str], error: r.ResponseError) -> StoreError:
         if foreign(error) == "CORRUPT":
-            return StoreCorrupt(f"somebody else wrote to a key of this queue: {one_line(str(error))}; set it right")
+            return StoreCorrupt(f"somebody else wrote to a key of this queue: {plain(error)}; set it right")
         found = zip(keys, kinds, self.ask([("TYPE", key) for key in keys]), strict=True)
         wrong = [(key, kind.decode()) for key, right, kind in found if kind not in (b"none", right.encode())]
         names = [(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape"), kind) for key, kind in wrong]
         held = ", ".join(f"{one_line(name)} is a {kind}" for name, kind in names)
-        return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it: {error}")
+        return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it")
+
+
+def _in_words(reply: Any) -> str:
+    parts = reply if isinstance(reply, list) else [reply]
+    return one_line(" ".join(printable(part) if isinstance(part, bytes) else str(part) for part in parts), 100)
 
 
 def readable(descriptors: list[int], seconds: float) -> set[int]:

@@ -68,3 +68,8 @@ def queue_keys(namespace: str, queue: str) -> QueueKeys:
 def registry_key(namespace: str) -> str:
     """The SET of queue names. In a slot of its own, so no script touches it."""
     return f"{namespace}:queues"
+
+
+def schema_key(namespace: str) -> str:
+    """The STRING that holds the number of the schema; see schema.py."""
+    return f"{namespace}:schema"

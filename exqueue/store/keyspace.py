@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from exqueue.model.text import one_line
+from exqueue.model.text import duration, one_line
 from exqueue.store.base import Steps
-from exqueue.store.keys import KINDS, queue_keys, registry_key
+from exqueue.store.keys import KINDS, queue_keys, registry_key, schema_key
 from exqueue.store.replies import text_id
 from exqueue.store.rules import Finding
-from exqueue.store.schema import schema_key
 
 SCANNED: Final = 1000
 _FREE: Final = "rename or delete it: no step works on this queue before"
@@ -46,7 +45,7 @@ class Keyspace:
         """What is wrong with the keys themselves. Fills `whole`."""
         for key in (registry_key(self._namespace), schema_key(self._namespace)):
             if (left := self._steps.channel.ask([("PTTL", key)])[0]) >= 0:
-                yield Finding("", "expires", key, f"{one_line(key)} would expire in {left} ms", "persist")
+                yield Finding("", "expires", key, f"{one_line(key)} would expire in {duration(left / 1000)}", "persist")
         for key in self._unknown:
             advice = "exqueue does not know it and leaves it alone; delete it if nobody needs it"
             yield Finding(self._split(key)[0], "unknown", key, f"{one_line(key)} is no key of exqueue", "", advice)
@@ -75,7 +74,8 @@ class Keyspace:
                     line = f"{one_line(prefix + name)} is a {kind}, but should be a {right}"
                     yield Finding(queue, "type", prefix + name, line, "", _FREE)
                 elif left >= 0:
-                    yield Finding(queue, "expires", prefix + name, f"{one_line(prefix + name)} would expire in {left} ms", "persist")
+                    line = f"{one_line(prefix + name)} would expire in {duration(left / 1000)}"
+                    yield Finding(queue, "expires", prefix + name, line, "persist")
 
     def _scan(self, queues: Sequence[str] | None) -> Iterator[str]:
         only = self._prefix(queues[0]) if queues and len(queues) == 1 else f"{self._namespace}:{{"

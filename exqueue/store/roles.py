@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from exqueue.model.errors import StoreError, StoreUnavailable
-from exqueue.store.channel import Channel
-from exqueue.store.keys import KINDS, queue_keys, registry_key
-from exqueue.store.schema import schema_key
+from exqueue.store.keys import KINDS, registry_key, schema_key
 from exqueue.store.scripts import Script, script
 
 _CALL: Final = re.compile(r"redis\.call\('(\w+)'")
@@ -97,26 +94,12 @@ def commands_of(step: Script) -> frozenset[str]:
     return frozenset(name.lower() for name in {*_CALL.findall(code), *(probes[KINDS[key]] for key in step.keys if probes)})
 
 
-# Without arguments enough, Redis would not know whether a command names a key.
-_ASK: Final = """
-local lacks = {}
-for _, command in ipairs(ARGV) do
-  if redis.acl_check_cmd and not redis.acl_check_cmd(command, KEYS[1], KEYS[1], KEYS[1]) then lacks[#lacks + 1] = command end
-end
-return lacks
-"""
-
-
-def lacks_in_steps(channel: Channel, namespace: str, role: Role) -> tuple[str, ...]:
-    """The commands of its steps that our user may not send, as far as it may ask: such a step would stop halfway."""
-    called = sorted({command for name in _STEPS[role] for command in commands_of(script(name))})
-    try:
-        found = channel.ask([("EVAL", _ASK, 1, queue_keys(namespace, "-")["jobs"], *called)])[0]
-    except StoreUnavailable:
-        raise
-    except StoreError:  # it may run no scripts but ours: then one that needs more is refused as a whole
-        return ()
-    return tuple(name.decode() for name in found)
+def roles_for(step: str, command: str = "") -> tuple[Role, ...]:
+    """Who may do this step; where it is none, who may send this command."""
+    if step:
+        return tuple(role for role in Role if step in _STEPS[role])
+    name = command.lower()
+    return tuple(role for role in Role if any(known.partition("|")[0] == name for known in rights_of(role).commands))
 
 
 def demanded(url: str, copies: int) -> frozenset[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from exqueue.model.job import NO_JOB
 from exqueue.model.text import one_line
 from exqueue.store.replies import text_id
 from exqueue.store.views import COUNTERS, RANKS, Tally, View
@@ -14,7 +15,7 @@ SAME_MOMENT: Final = 100  # ms between two times that one step has written
 
 BY_HAND: Final = {
     "body": "it ends in failed when its turn comes; delete it there, and enqueue it again",
-    "header": "what is listed of it is not to be trusted; it runs by its body, or fails: then delete it",
+    "header": "it ends in failed (bad_header) when its turn comes; delete it there, and enqueue it again",
     "terms": "it is taken for a plain job, without key, priority, unique name or followers; its key goes on when it is gone",
     "chain": "what was to follow it is lost, or cannot be read; enqueue that yourself",
     "unique": "two jobs have one name; cancel the one that is not wanted",
@@ -111,8 +112,8 @@ def _token(view: View) -> Iterator[Problem]:
 
 
 def _readable(view: View) -> Iterator[Problem]:
-    if (problem := view.told.problem) and b'"adopted"' not in (view.header or b""):
-        yield "header", f"cannot be read: {problem}", ""
+    if (problem := view.told.problem) and problem != NO_JOB:
+        yield "header", f"cannot be run: {problem}", ""
     if not view.terms_readable:
         yield "terms", "has terms that cannot be read", ""
     if not view.run_readable:
@@ -161,7 +162,8 @@ def of_tally(queue: str, tally: Tally, newest: int) -> Iterator[Finding]:
     """All that is wrong with the numbers. `newest`: the greatest seq that was seen before the tally."""
     wrong = [name for name in COUNTERS if not tally.is_number(name)]
     for name in wrong:
-        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {one_line(str(tally.counters[name]), 60)}", "recount")
+        held = one_line(text_id(tally.counters[name] or b""), 60)
+        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {held}", "recount")
     if not wrong:
         yield from _sums(queue, tally, newest)
     if tally.rung > 1 or (tally.rung and not tally.first):

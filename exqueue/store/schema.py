@@ -12,13 +12,10 @@ from exqueue.model.errors import SchemaTooNew, StoreCorrupt
 from exqueue.model.schema import SCHEMA
 from exqueue.model.text import one_line
 from exqueue.store.channel import Channel
+from exqueue.store.keys import schema_key
+from exqueue.store.replies import text_id
 
 LOOK_EVERY: Final = 60.0  # seconds for which a producer goes by what it has read; runners look each second
-
-
-def schema_key(namespace: str) -> str:
-    """The STRING that holds the number."""
-    return f"{namespace}:schema"
 
 
 def read_schema(channel: Channel, namespace: str) -> int:
@@ -32,7 +29,7 @@ def parse_schema(raw: bytes | None, namespace: str) -> int:
         return 1
     if not raw.isdigit() or len(raw) > 9:
         advice = "set it to 1, unless a newer exqueue has written there"
-        raise StoreCorrupt(f"{schema_key(namespace)} is not a number: {one_line(repr(raw), 60)}; {advice}")
+        raise StoreCorrupt(f"{schema_key(namespace)} is not a number: {one_line(text_id(raw), 60)}; {advice}")
     return int(raw)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from redis import exceptions as r
 
+from exqueue.model.errors import StoreRefused
 from exqueue.model.text import one_line
 from exqueue.store.connection import Address, Connection
 from exqueue.store.pool import TRANSIENT, Pool, Unsent, exchange
@@ -98,6 +99,9 @@ class Sentinels:
             return Word(-1, alive=False)
         for reply in (named, described):
             if isinstance(reply, r.ResponseError):
+                if "unknown command" in str(reply):
+                    advice = "use redis:// in the URL, not redis+sentinel://, or the port of a sentinel (26379 by default)"
+                    raise StoreRefused(f"Redis at {sentinel} is no sentinel; {advice}")
                 raise reply
         master, known = Address(named[0].decode(), int(named[1])), dict(zip(described[::2], described[1::2], strict=True))
         epoch, flags = int(known[b"config-epoch"]), known[b"flags"].decode().split(",")

@@ -14,10 +14,10 @@ from exqueue.model.job import Claim, Progress, Terms
 from exqueue.model.schema import SCHEMA
 from exqueue.store.base import BATCH
 from exqueue.store.care import CareSteps
-from exqueue.store.keys import registry_key
+from exqueue.store.keys import registry_key, schema_key
 from exqueue.store.person import PersonSteps
 from exqueue.store.replies import Next, Settled, Stale, Unregistered, raw_id, read_next, text_id
-from exqueue.store.schema import heed, parse_schema, schema_key
+from exqueue.store.schema import heed, parse_schema
 
 BATCH_BYTES: Final = 64 * 1024 * 1024
 PLAIN: Final = Terms()

@@ -14,7 +14,7 @@ from exqueue.model.errors import CannotLoad, ConfigError, Untrusted
 from exqueue.model.job import ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import Call, Configured, due_of, terms_of
-from exqueue.model.text import one_line, summary
+from exqueue.model.text import duration, one_line, summary
 from exqueue.model.worker import Worker, check_arguments, check_worker, path_of
 
 ENQUEUED: Final = (Place.PENDING, Place.DELAYED, Place.WAITING)
@@ -147,7 +147,7 @@ def _line(app: Exqueue, record: JobRecord) -> str:
     name = record.header.worker.rpartition(":")[2]
     told = [f"  {record.place:<10}  {one_line(name, 100)}({one_line(record.header.args)})"]
     told += [f"key {one_line(record.terms.key)}"] if record.terms.key else []
-    told += [f"due in {(record.when - app.reader.now_ms()) / 1000:g} s"] if record.place is Place.DELAYED else []
+    told += [f"due in {duration((record.when - app.reader.now_ms()) / 1000)}"] if record.place is Place.DELAYED else []
     error = app.reader.last_errors(record.queue, [record.id])[0]
     return ", ".join([*told, *([one_line(_said(error))] if error else [])])
 

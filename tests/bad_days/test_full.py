@@ -51,7 +51,7 @@ def test_a_full_memory_refuses_new_jobs_and_lets_the_others_run_fail_and_be_dele
     rig.until(lambda: len(rig.said) == 2)
     server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
     server.ask("CONFIG", "SET", "maxmemory", 1)
-    with pytest.raises(StoreRefused, match=r"^Redis at \S+ refuses: its memory is full; free some or raise maxmemory \(.*\)$"):
+    with pytest.raises(StoreRefused, match=r"^Redis at \S+ refuses: its memory is full; free some or raise maxmemory$"):
         put(rig.app, "refused")
     code, said = run(rig, "enqueue", "jobs:Say")
     assert (code, said.count("\n"), "its memory is full" in said) == (3, 1, True)
@@ -92,7 +92,7 @@ def fill_disk(server: BadServer, rig: Rig) -> list[str]:
     rig.app.queue("Say").pause()
     server.fill_disk()
     kept: list[str] = []
-    with pytest.raises(StoreRefused, match=r"^Redis at \S+ refuses: it cannot write to its disk; see its log \(.*\)$"):
+    with pytest.raises(StoreRefused, match=r"^Redis at \S+ refuses: it cannot write to its disk; see its log$"):
         put_all(rig, kept)
     with pytest.raises(StoreRefused):
         rig.app.queue("Say").resume()

@@ -12,8 +12,11 @@ import pytest
 
 from exqueue.app import Exqueue
 from exqueue.cli.enqueue import parse_arguments
+from exqueue.model.errors import StoreUnavailable
+from exqueue.store.channel import Channel
 from tests.cli.conftest import Command
 from tests.cli.kit import places
+from tests.store.servers import running
 
 SHOP = """
 from exqueue import Worker
@@ -68,6 +71,39 @@ def test_a_delay_lets_it_wait(exq: Command, app: Exqueue) -> None:
     assert places(app) == {"Add delayed": ["later"]}
 
 
+def test_it_takes_the_times_that_options_take(exq: Command, app: Exqueue) -> None:
+    exq("enqueue", "shop:Add", "1", "--id", "a", "--timeout", "30", "--expires", "60", "--keep-result", "0")
+    found = app.job("a").record()
+    left = found.terms.expires - app.reader.now_ms()
+    assert (found.header.timeout, found.header.keep, 0 < left <= 60_000) == (30.0, 0.0, True)
+
+
+def unconfirmed(job: str) -> str:
+    return f"exqueue: job {job} is written, but 0 of 1 replicas have confirmed it in time; enqueue again with the same id: --id {job}"
+
+
+def test_what_no_replica_confirms_can_be_asked_for_again(bare: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DURABILITY": "replicated", "REPLICAS": "1", "PATIENCE": "0"}.items():
+        monkeypatch.setenv(f"EXQUEUE_{name}", value)
+    with running("redis") as server:
+        code, out, err = bare("--url", server.url(), "enqueue", "shop:Add", "1").refusal
+        job = err.rpartition(" ")[2]
+        again = bare("--url", server.url(), "enqueue", "shop:Add", "1", "--id", job).refusal
+        app = Exqueue(server.url(), namespace="exq")
+        assert ((code, out, err), again, places(app)) == ((3, "", unconfirmed(job)), (3, "", unconfirmed(job)), {"Add pending": [job]})
+        app.close()
+
+
+def test_what_got_no_answer_can_be_asked_for_again(exq: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> None:
+        raise StoreUnavailable("no answer", uncertain=True)
+
+    said = "exqueue: no answer; the job may be there all the same: enqueue it again with the same id: --id a"
+    with monkeypatch.context() as outage:
+        outage.setattr(Channel, "run", lost)
+        assert exq("enqueue", "shop:Add", "1", "--id", "a").refusal == (3, "", said)
+
+
 def test_a_module_with_one_worker_needs_no_name(exq: Command, app: Exqueue) -> None:
     exq("enqueue", "single", "--id", "a")
     assert places(app) == {"Only pending": ["a"]}
@@ -107,6 +143,9 @@ def test_arguments_are_python_literals_else_text(texts: list[str], parsed: Any) 
      ("empty", "cannot load 'empty': there is no worker in it; define a class that inherits from exqueue.Worker and has perform"),
      ("wrong", "cannot load 'wrong': Bad.max_retries is -1; it takes a whole number from 0"),
      ("shop:Add 1 --id a{b", "job id 'a{b' is not a name: use 1 to 200 letters, digits and any of . _ : @ / -"),
+     ("shop:Add 1 --timeout 0", "timeout is 0.0; it takes seconds above 0, a timedelta, or None for no limit"),
+     ("shop:Add 1 --expires 0", "expires is 0.0; it takes seconds above 0"),
+     ("shop:Add 1 --keep-result -1", "keep_result is -1.0; it takes seconds or a timedelta, 0 for not at all"),
      ("shop:Add 1 --delay 1e99", "delay is 1e+99; it takes seconds from now on, 0 for at once")],
 )  # fmt: skip
 def test_what_cannot_be_enqueued_is_refused_on_one_line(exq: Command, app: Exqueue, tmp_path: Path, words: str, said: str) -> None:

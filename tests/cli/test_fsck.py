@@ -50,6 +50,25 @@ def test_what_cannot_be_repaired_stays_with_what_a_person_can_do(bench: Bench, e
     bench.ask("HSET", bench.keys["bodies"], "b", body)
 
 
+def test_a_header_that_cannot_be_read_is_named_as_it_will_be_in_failed(bench: Bench, exq: Command) -> None:
+    header = bench.ask("HGET", bench.keys["jobs"], "b")
+    bench.ask("HSET", bench.keys["jobs"], "b", '{"seq":2')
+    assert exq("fsck").out.splitlines()[0] == (
+        "q: header: b cannot be run: its header cannot be read: it is not JSON; "
+        "it ends in failed (bad_header) when its turn comes; delete it there, and enqueue it again"
+    )
+    bench.ask("HSET", bench.keys["jobs"], "b", header)
+
+
+def test_what_is_wrong_is_said_as_text_and_in_the_units_of_a_person(bench: Bench, exq: Command) -> None:
+    bench.ask("PEXPIREAT", bench.keys["jobs"], bench.reader.now_ms() + 86_400_000 * 2 + 3_600_000 * 5 + 60_000)
+    bench.ask("HSET", bench.keys["counters"], "completed", "x\x1b")
+    found = exq("fsck", "--repair").out.splitlines()
+    assert [line.partition(" -> ")[0] for line in found[:-1]] == [
+        f"q: expires: {bench.keys['jobs']} would expire in 2 d 5 h", "q: counters: the counter completed is not a number: x\\x1b",
+    ]  # fmt: skip
+
+
 def test_as_json(bench: Bench, exq: Command) -> None:
     bench.ask("DEL", bench.keys["pending"])
     before, after = exq("fsck", "--json"), exq("fsck", "--repair", "--json")

@@ -66,11 +66,23 @@ def test_only_the_queues_that_were_asked_for_count(exq: Command, hands: Hands) -
     other = Hands(hands.app, "Other")
     other.put("b")
     with a_runner(hands.app, "Add", worker="shop:Special"):
-        found = [exq("health", *words).code for words in (("--queue", "Add"), ("--worker", "Special"), ("--worker", "Other"), ())]
-    assert found == [0, 0, 1, 1]
+        found = [
+            exq("health", *words).code
+            for words in (("--queue", "Add"), ("--worker", "Special"), ("--worker", "shop:Special"), ("--worker", "Other"), ())
+        ]
+    assert found == [0, 0, 0, 1, 1]
 
 
-@pytest.mark.parametrize(("words", "said"), [("--queue x", "there is no queue x yet\n"), ("--worker x", "no such worker is known yet\n")])
+NOBODY = "is known: no runner serves it, and no queue has its name\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--queue x", "there is no queue x yet\n"), ("--worker x", f"no worker x {NOBODY}"),
+        ("--worker Add --worker x --worker y", f"no worker x, y {NOBODY}"), ("--queue Add --worker x", f"no worker x {NOBODY}"),
+    ],
+)  # fmt: skip
 def test_what_is_not_there_is_not_well(exq: Command, hands: Hands, words: str, said: str) -> None:
     hands.put("a")
     assert exq("health", *words.split()).whole == (1, said, "")

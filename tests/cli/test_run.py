@@ -60,6 +60,13 @@ def test_a_runner_refuses_workers_that_cannot_be_loaded(place: Yard, target: str
     assert (code, out, err.replace(f"{place.directory}/", "")) == (2, "", f"exqueue: {UNLOADABLE[target]}")
 
 
+def test_a_misspelt_option_is_told_once_and_the_jobs_run(place: Yard) -> None:
+    place.write("shop", SHOP.replace("processes = 2", "processes = 2\n    prority = 3"))
+    place.put("a", "a")
+    log = place.burst("shop").err
+    assert (log.count("WARNING"), log.count("Do.prority has no effect; did you mean priority?"), place.names()) == (1, 1, ["a"])
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [("import os; os._exit(3)", "importing the workers ended the process that did it, with status 3"),

@@ -73,7 +73,7 @@ def test_the_table_of_checks_has_all_checks_of_the_doctor() -> None:
 
 def test_the_reasons_why_a_job_cannot_be_loaded_are_those_of_the_code() -> None:
     code = "\n".join((ROOT / "exqueue" / name).read_text("utf-8") for name in ("model/codec.py", "runtime/execute.py"))
-    reasons = set(re.findall(r'CannotLoad\(\s*"(\w+)"', code)) | set(re.findall(r'errors\.error\("(bad_\w+)"', code))
+    reasons = set(re.findall(r'CannotLoad\(\s*"(\w+)"', code)) | set(re.findall(r'errors\.not_loaded\("(bad_\w+)"', code))
     reasons |= {Untrusted("altered", "").reason}
     assert {reason.strip("`") for reason, _ in table(DOCS / "pickling.md", "reason")} == reasons
 

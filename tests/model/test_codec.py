@@ -179,8 +179,8 @@ def named(worker: str) -> Header:
 @pytest.mark.parametrize(
     ("header", "body", "reason", "message"),
     [
-        (Header.decode(b"{"), BODY, "no_body", "its header is not JSON; delete it"),
-        (Header.decode(None), BODY, "no_body", "it has no header"),
+        (Header.decode(b"{"), BODY, "bad_header", "its header cannot be read: it is not JSON; delete it"),
+        (Header.decode(None), BODY, "bad_header", "its header cannot be read: there is none"),
         (Header.decode(b'{"adopted":true}'), b"", "no_body", "there is no such job"),
         (HEADER, b"", "no_body", "the job has no body"),
         (HEADER, b"\x07" + BODY[1:], "no_body", "a body in an unknown format"),

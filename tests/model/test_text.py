@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from exqueue.model.text import message_of, one_line, printable, shorten, summary
+from exqueue.model.text import duration, message_of, one_line, printable, shorten, summary
 
 
 class Secretive:
@@ -182,3 +182,14 @@ def test_an_exception_that_cannot_say_what_it_is_still_has_a_message() -> None:
         __str__ = Secretive.__repr__
 
     assert (message_of(ValueError("x")), message_of(Mute())) == ("x", "(its message cannot be shown: __str__ raised)")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-1, "0 s"), (0, "0 s"), (0.0123, "0.0123 s"), (1.2345, "1.23 s"), (59.9999, "60 s"), (60, "1 min"), (61.4, "1 min 1 s"),
+        (3600, "1 h"), (3601, "1 h"), (9997.932, "2 h 46 min"), (86_400 * 400.5, "400 d 12 h"), (1e10, "115740 d 17 h"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
+    assert duration(seconds) == said

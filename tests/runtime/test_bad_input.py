@@ -152,7 +152,8 @@ def test_nothing_is_lost_and_what_is_wrong_is_in_failed(after: Yard) -> None:
         **dict.fromkeys(RAISED, ("error", 1)),
         **{name: (reason, 0) for name, (_, reason, _) in BODIES.items()},
         **{name: ("bad_worker" if name == "no init" else "no_worker", 0) for name in WORKERS},
-        **dict.fromkeys(["headless", *(job_id for _, job_id in FOREIGN.values())], ("no_body", 0)),
+        "headless": ("bad_header", 0),
+        **dict.fromkeys([job_id for _, job_id in FOREIGN.values()], ("no_body", 0)),
     }
 
 
@@ -179,7 +180,19 @@ def test_a_foreign_id_is_a_job_that_cannot_be_run(after: Yard, place: str) -> No
 
 
 def test_a_header_that_is_not_json_is_said_to_be_none(after: Yard) -> None:
-    assert after.error("headless")[2] == "the job cannot be run: its header is not JSON; delete it, or enqueue it again"
+    assert after.error("headless") == (
+        "bad_header", "CannotLoad", "the job cannot be run: its header cannot be read: it is not JSON; delete it, and enqueue it again"
+    )  # fmt: skip
+
+
+def test_the_attempt_of_an_error_is_that_of_its_job(after: Yard) -> None:
+    records = [job.record() for job in after.app.failed()]
+    assert [record.id for record in records if record.run.attempt != record.errors[-1].attempt] == []
+
+
+def test_of_what_cannot_be_loaded_only_code_of_the_user_has_a_traceback(after: Yard) -> None:
+    traced = [name for name in (*BODIES, *WORKERS, "headless") if after.app.job(name).record().errors[-1].traceback]
+    assert traced == ["exits", "broken", "leaving"]
 
 
 def test_a_result_that_cannot_be_pickled_is_no_error(after: Yard) -> None:
@@ -223,7 +236,7 @@ def test_a_job_that_cannot_be_run_keeps_all_its_retries(place: Yard) -> None:
     place.exq("failed", "requeue", "early")
     place.burst("shop:Do")
     found = place.app.job("early").record()
-    assert [(error.reason, error.attempt) for error in found.errors] == [("no_worker", 1), ("error", 1), ("error", 2)]
+    assert [(error.reason, error.attempt) for error in found.errors] == [("no_worker", 0), ("error", 1), ("error", 2)]
 
 
 def test_a_foreign_id_in_failed_can_be_requeued_and_fails_again(place: Yard) -> None:

@@ -65,7 +65,7 @@ def test_an_error_is_bounded_whatever_was_raised(make: Callable[[], BaseExceptio
 
 
 def test_a_message_of_our_own_is_bounded_too() -> None:
-    found = Errors(CLAIM, Redact(), ()).error("bad_body", raised(lambda: ValueError("v")), "CannotLoad", "m" * 10_000)
+    found = Errors(CLAIM, Redact(), ()).not_loaded("bad_body", "m" * 10_000, raised(lambda: ValueError("v")))
     assert (len(found.message), found.type) == (MESSAGE_LIMIT, "CannotLoad")
 
 

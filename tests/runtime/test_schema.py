@@ -11,7 +11,7 @@ from exqueue.app import Exqueue
 from exqueue.model.errors import SchemaTooNew
 from exqueue.model.schema import SCHEMA
 from exqueue.store import base
-from exqueue.store.schema import schema_key
+from exqueue.store.keys import schema_key
 from tests.runtime.rig import Rig
 from tests.store.kit import BODY, Bench
 

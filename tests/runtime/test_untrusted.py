@@ -122,6 +122,8 @@ def test_a_runner_without_keys_runs_nothing_that_is_signed_and_a_serial_worker_s
         f"the job's body cannot be trusted: it is signed (key {KEYS.ids[0]}), and there are no keys here; "
         "set EXQUEUE_SIGNING_KEYS for this runner, then requeue the job"
     )
+    told = [line.partition(": cannot be run ")[2] for line in world.log.splitlines() if "first" in line]
+    assert (told, "Traceback" in world.log) == ([f"(untrusted): {error.message}"], False)
     world.app.job("first").requeue()
     assert (world.burst(EXQUEUE_SIGNING_KEYS=OLD), world.said) == (0, ["unsigned", "first", "second"])
 
@@ -163,7 +165,7 @@ def test_a_key_is_replaced_while_a_runner_lives_and_shows_nowhere(world: Rig) ->
     assert Resigner(both.store, both.reader, both.envelope()).run() == Resigned(jobs=1, results=1, running=1)
     lines = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     world.open_gate()
-    world.until(lambda: "slow" in world.said)
+    world.until(lambda: world.app.queue("Slow").counts().completed == 1)
     assert Resigner(both.store, both.reader, both.envelope()).run() == Resigned()
     world.stop(runner)
     world.app.failed().requeue()

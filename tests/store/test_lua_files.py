@@ -61,7 +61,7 @@ def test_the_types_of_all_keys_are_checked_before_the_step_begins(name: str) -> 
 @on_servers
 def test_an_answer_that_the_header_does_not_know_is_an_error(channel: Channel) -> None:
     deaf = replace(script("depart"), replies=frozenset({b"alive"}))
-    with pytest.raises(StoreError, match=r"depart\.lua gave an answer its header does not know: \[b'departed'\]"):
+    with pytest.raises(StoreError, match=r"depart\.lua gave an answer its header does not know: departed$"):
         channel.run(deaf, [queue_keys("ns", "q")["beats"]], ["r", ""])
 
 

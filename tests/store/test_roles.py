@@ -14,7 +14,8 @@ from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel
 from exqueue.store.connection import connector
 from exqueue.store.invariants import broken
-from exqueue.store.roles import Rights, Role, commands_of, demanded, lacks_in_steps, rights_of, rules
+from exqueue.store.lacks import lacks_in_steps
+from exqueue.store.roles import Rights, Role, commands_of, demanded, rights_of, rules
 from exqueue.store.scripts import script, script_names
 from tests.model.workers import Add
 from tests.store.kit import Bench

@@ -51,6 +51,12 @@ def test_sentinels_that_are_all_gone_are_told() -> None:
     assert ("connecting to the sentinels failed: none of them answers" in str(said), said.uncertain) == (True, False)
 
 
+def test_a_url_that_says_sentinel_of_a_server_is_told(sentinels: Guarded) -> None:
+    port = sentinels.master.port
+    with pytest.raises(StoreRefused, match=rf"^Redis at 127.0.0.1:{port} is no sentinel; use redis:// in the URL"):
+        open_channel(f"redis+sentinel://127.0.0.1:{port}/m", patience=0).ask([("PING",)])
+
+
 def test_sentinels_and_master_may_have_passwords_of_their_own(sentinels: Guarded) -> None:
     for sentinel in sentinels.sentinels:
         sentinel.ask("ACL", "SETUSER", "eye", "on", ">eyes", "+@all")

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
+from exqueue.model.errors import StoreRefused
 from exqueue.store.connection import Address
 from exqueue.store.pool import Unsent
 from exqueue.store.sentinel import Sentinels
@@ -108,3 +110,9 @@ def test_the_first_reply_of_a_connection_that_was_long_in_the_making_is_confirme
         monkeypatch.setattr(f"exqueue.store.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
     Followed(Slow((), "m", lambda _: Scripted([]), lambda _: Scripted([]))).exchange([("PING",)])  # type: ignore[arg-type,return-value]
     assert bool(asked) is confirmed
+
+
+@pytest.mark.parametrize("said", ["unknown command 'SENTINEL', with args beginning with: ", "unknown command `SENTINEL`, with args"])
+def test_a_server_that_is_no_sentinel_is_told_apart_from_one_that_is_gone(said: str) -> None:
+    with pytest.raises(StoreRefused, match=r"^Redis at sentinel:0 is no sentinel; use redis:// in the URL, not redis\+sentinel://, or "):
+        chosen([ResponseError(said)] * 2)

@@ -35,7 +35,7 @@ there are:
   pending     Note({'a': [1]}, loud=True)
   pending     Note({'a': [1]}, loud=False)
   pending     Note(3)
-  delayed     Note(2), due in 60 s
+  delayed     Note(2), due in 1 min
   waiting     Ordered('behind'), key k
   failed      Ordered('bad'), key k, ValueError: bad"""
 

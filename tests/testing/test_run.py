@@ -42,7 +42,7 @@ def test_a_job_that_is_to_run_must_be_ready(exqueue_app: TestApp) -> None:
     with pytest.raises(AssertionError) as raised:
         exqueue_app.run_one()
     assert str(raised.value).splitlines() == [
-        "no job is ready to run; there are:", "  Note is paused", "  pending     Note('b')", "  delayed     Note('a'), due in 60 s",
+        "no job is ready to run; there are:", "  Note is paused", "  pending     Note('b')", "  delayed     Note('a'), due in 1 min",
     ]  # fmt: skip
 
 
