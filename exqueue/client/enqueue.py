@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from exqueue.client.jobs import Job
 from exqueue.model import codec
@@ -13,13 +15,16 @@ from exqueue.model.chain import Link, NewJob, encode_chain
 from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ConfigError
 from exqueue.model.ids import new_id
+from exqueue.model.job import Terms
 from exqueue.model.names import check_name
 from exqueue.model.options import Call, Configured, Follower, due_of, keep_of, seconds_option, terms_of
 from exqueue.model.redact import Redact
 from exqueue.model.text import one_line
-from exqueue.model.worker import check_arguments, check_worker, queue_of
+from exqueue.model.worker import ATTRIBUTES, Worker, check_arguments, check_worker, queue_of
 from exqueue.store.reads import Reader
 from exqueue.store.steps import Store
+
+_LOOK: Final = operator.attrgetter("__module__", "__qualname__", "perform", *ATTRIBUTES)
 
 
 class Enqueuer:
@@ -30,6 +35,7 @@ class Enqueuer:
         self._reader = reader
         self._envelope = envelope
         self._redact = redact
+        self._plans: WeakKeyDictionary[type[Any], tuple[tuple[Any, ...], Plan]] = WeakKeyDictionary()
 
     def enqueue(self, target: type[Any] | Configured[Any], call: Call) -> Job:
         """Accept one job. When this returns, it is in Redis. Errors: see `enqueue_many`."""
@@ -45,41 +51,74 @@ class Enqueuer:
             StoreUnavailable, StoreRefused: if `uncertain`, jobs may be stored; enqueueing again with the same `id` is safe.
             EnqueueUnknown: they were written, but too few replicas have confirmed it; the same holds.
         """
-        options = target if isinstance(target, Configured) else Configured(target)
-        calls = list(calls)
-        _check_followers(options)
-        _check_single(options, len(calls))
-        queue, due = _queue_of(options), due_of(options)
-        jobs = self._make(options, calls)
-        known = self._store.enqueue(queue, jobs, due)
+        plan, calls = self._plan(target), list(calls)
+        _check_single(plan.options, len(calls))
+        jobs = self._make(plan, calls)
+        known = self._store.enqueue(plan.queue, jobs, plan.due)
         # An id made here cannot have been there before: if the step says so, it was its own reply that was lost.
-        made = options.id is None
+        made = plan.options.id is None
         return [
-            Job(self._store, self._reader, queue, found or job.id, new=not found or (made and found == job.id))
+            Job(self._store, self._reader, plan.queue, found or job.id, new=not found or (made and found == job.id))
             for job, found in zip(jobs, known, strict=True)
         ]
 
-    def _make(self, options: Configured[Any], calls: list[Call]) -> list[NewJob]:
-        worker, now = check_worker(options.worker), time.time_ns() // 1_000_000
-        queue, terms, envelope = _queue_of(options), terms_of(options), self._envelope()
-        timeout, keep = seconds_option("timeout", options.timeout), keep_of(options)
+    def _plan(self, target: type[Any] | Configured[Any]) -> Plan:
+        """That of a worker without options is kept, for as long as the class stays as it was."""
+        if isinstance(target, Configured):
+            return plan_of(target)
+        if not (isinstance(target, type) and issubclass(target, Worker) and hasattr(target, "perform")):
+            return plan_of(Configured(target))  # raises
+        now = _LOOK(target)
+        before, plan = self._plans.get(target, ((), None))
+        if plan is None or not all(map(operator.is_, before, now)):
+            plan = plan_of(Configured(target))
+            self._plans[target] = now, plan
+        return plan
+
+    def _make(self, plan: Plan, calls: list[Call]) -> list[NewJob]:
+        options, now, envelope = plan.options, time.time_ns() // 1_000_000, self._envelope()
         for call in calls:
             if not isinstance(call, Call):
                 raise ConfigError(f"enqueue_many takes calls, got {one_line(repr(type(call)))}; write call(...) for each job")
-            check_arguments(worker, call.args, call.kwargs)
+            check_arguments(plan.worker, call.args, call.kwargs)
         jobs = []
         for call in calls:
-            header, body = codec.encode(worker, call, now, envelope.max_body, self._redact)
-            header = replace(header, timeout=timeout, keep=keep)
+            header, body = codec.encode(plan.worker, call, now, envelope.max_body, self._redact)
+            if plan.timeout is not None or plan.keep is not None:
+                header = replace(header, timeout=plan.timeout, keep=plan.keep)
             job_id = new_id() if options.id is None else check_name("job id", options.id)
             chain = encode_chain([self._follow(follower) for follower in options.then])
-            jobs.append(NewJob(job_id, header, envelope.close(queue, job_id, terms, header, body), terms.encode(), chain))
+            sealed = envelope.close(plan.queue, job_id, plan.terms, header, body)
+            jobs.append(NewJob(job_id, header, sealed, plan.encoded, chain))
         return jobs
 
     def _follow(self, follower: Follower) -> Link:
         """A job of a chain has its id from the start: however often it is delivered, it is one job."""
-        options = follower.options
-        return Link(_queue_of(options), due_of(options), self._make(options, [follower.call])[0])
+        plan = plan_of(follower.options)
+        return Link(plan.queue, plan.due, self._make(plan, [follower.call])[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the jobs of one enqueue have in common, checked. `encoded`: the terms as they are written. Others: see `options`."""
+
+    worker: type[Worker]
+    options: Configured[Any]
+    queue: str
+    due: str
+    terms: Terms
+    encoded: str
+    timeout: float | None
+    keep: float | None
+
+
+def plan_of(options: Configured[Any]) -> Plan:
+    """Raises ConfigError."""
+    worker = check_worker(options.worker)
+    _check_followers(options)
+    terms = terms_of(options)
+    timeout, keep = seconds_option("timeout", options.timeout), keep_of(options)
+    return Plan(worker, options, _queue_of(options), due_of(options), terms, terms.encode(), timeout, keep)
 
 
 def _queue_of(options: Configured[Any]) -> str:

@@ -22,6 +22,7 @@ from exqueue.model.worker import Worker, is_importable, path_of, positional_name
 
 REFERENCE: Final = b"\x01"  # (args, kwargs); the worker is found by its name in the header
 VALUE: Final = b"\x02"  # (worker, args, kwargs); the worker travels along
+_SIMPLE: Final = frozenset({type(None), bool, int, float, str, bytes})
 _MADE_BY_VALUE: Final = b"cloudpickle.cloudpickle"  # in any pickle that carries code
 _AS_JSON: Final = b"\x11"
 _AS_PICKLE: Final = b"\x12"
@@ -38,7 +39,9 @@ def encode(worker: type[Any], call: Call, now_ms: int, max_body: int, redact: Re
     by_value = not is_importable(worker)
     content = (worker, call.args, call.kwargs) if by_value else (call.args, call.kwargs)
     try:
-        body = (VALUE if by_value else REFERENCE) + cloudpickle.dumps(content, protocol=5)
+        simple = not by_value and _SIMPLE.issuperset(map(type, call.args)) and _SIMPLE.issuperset(map(type, call.kwargs.values()))
+        dumps = pickle.dumps if simple else cloudpickle.dumps  # which makes a class of its own each time
+        body = (VALUE if by_value else REFERENCE) + dumps(content, protocol=5)
     except Exception as error:
         reason = one_line(message_of(error))
         raise EncodeError(

@@ -41,7 +41,8 @@ class Envelope:
 
     def close(self, queue: str, job_id: str, terms: Terms, header: Header, body: bytes) -> bytes:
         """A body as it is stored, bound to its job and to all of the header that a worker process acts on."""
-        return seal(self.keys, JOB, self._fields(queue, job_id, terms, header), pack(body))
+        packed = pack(body)
+        return seal(self.keys, JOB, self._fields(queue, job_id, terms, header), packed) if self.keys else packed
 
     def open(self, queue: str, job_id: str, terms: Terms, header: Header, sealed: bytes) -> bytes:
         """The reverse.

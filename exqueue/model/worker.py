@@ -95,6 +95,9 @@ class Worker:
         """
 
 
+ATTRIBUTES: Final = tuple(name for name in Worker.__annotations__ if name in vars(Worker))
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
     """What a runner knows of a worker type without importing it. `name`: `module:Class`. `limits`: see `limits_of`.
@@ -261,6 +264,15 @@ def _signature(worker: type[object]) -> inspect.Signature:
 
 
 @functools.lru_cache(maxsize=1024)
+def _arity(worker: type[Any]) -> range:
+    """How many positional arguments alone `perform` can be called with; none where that is not all there is to say."""
+    parameters = _signature(worker).parameters.values()  # type: ignore[arg-type]
+    if any(one.kind is not one.POSITIONAL_OR_KEYWORD for one in parameters):
+        return range(0)
+    return range(sum(one.default is one.empty for one in parameters), len(parameters) + 1)
+
+
+@functools.lru_cache(maxsize=1024)
 def positional_names(worker: type[Any]) -> tuple[str, ...]:
     """The names of the parameters of `perform` that positional arguments go to; the last one may take all that are left."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
@@ -273,6 +285,8 @@ def check_arguments(worker: type[Any], args: tuple[Any, ...], kwargs: dict[str, 
     Raises:
         BadArguments: naming the parameter that is missing, unknown, or given too often.
     """
+    if not kwargs and len(args) in _arity(worker):  # type: ignore[arg-type]
+        return
     signature = _signature(worker)  # type: ignore[arg-type]
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values())
     for name in kwargs:  # told before what is missing: a misspelt name explains why something is

@@ -62,11 +62,7 @@ class Store(PersonSteps, CareSteps):
             self.announce(queue)
 
     def _accept(self, queue: str, jobs: Sequence[NewJob], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
-        run: dict[str, Any]
-        if due or any(job.terms or job.chain for job in jobs):
-            step, run = "enqueue", {"due": due, "rest": [part for job in jobs for part in (job.id, job.head, job.body, job.terms, job.chain)]}
-        else:
-            step, run = "push", {"rest": [part for job in jobs for part in (job.id, job.head, job.body)]}
+        step, run = _accepting(jobs, due)
         try:
             self.heed_schema()
             reply, confirmed = self._run_confirmed(step, queue, **run) if self._copies else (self._run(step, queue, **run), 0)
@@ -135,6 +131,13 @@ class Store(PersonSteps, CareSteps):
         """Note how far a running job has come."""
         reply = self._run("report", claim.queue, id=raw_id(claim.id), token=claim.token, note=note.encode())
         return Stale() if reply[0] == b"stale" else Settled()
+
+
+def _accepting(jobs: Sequence[NewJob], due: str) -> tuple[str, dict[str, Any]]:
+    """The step that accepts jobs, and what it is given; plain ones need less of both."""
+    if due or any(job.terms or job.chain for job in jobs):
+        return "enqueue", {"due": due, "rest": [part for job in jobs for part in (job.id, job.head, job.body, job.terms, job.chain)]}
+    return "push", {"rest": [part for job in jobs for part in (job.id, job.head, job.body)]}
 
 
 def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:
