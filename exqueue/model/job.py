@@ -49,7 +49,7 @@ class Header:
         if not raw:
             return Header(problem=f"{_UNREADABLE}: there is none")
         try:
-            data = json.loads(raw)
+            data = json.loads(raw.decode())
         except (ValueError, RecursionError):
             return Header(problem=f"{_UNREADABLE}: it is not JSON")
         if not isinstance(data, dict):

@@ -16,7 +16,7 @@ from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.model.job import ErrorInfo
 from exqueue.model.names import check_name
 from exqueue.model.options import LONGEST_TIMEOUT, Configured, Follower, Performs, check_priority, keep_of, seconds_option, terms_of
-from exqueue.model.policy import DEFAULT_DELAY, Constant, Policy
+from exqueue.model.policy import DEFAULT_DELAY, Constant, Exponential, Policy
 from exqueue.model.schedule import Cron, check_cron
 from exqueue.model.steer import seconds_of
 
@@ -246,7 +246,10 @@ def check_together(specs: Sequence[WorkerSpec]) -> None:
 
 def policy_of(worker: Worker) -> Policy:
     """What a worker says about failure. `backoff` may be a rule, a function of the failures so far, or a method."""
-    backoff: Any = inspect.getattr_static(worker, "backoff")
+    backoff: Any = worker.backoff
+    if isinstance(backoff, Constant | Exponential):
+        return Policy(worker.max_retries, worker.max_crashes, backoff)
+    backoff = inspect.getattr_static(worker, "backoff")
     is_method = inspect.isfunction(backoff) and next(iter(inspect.signature(backoff).parameters), "") == "self"
     if is_method or not inspect.isfunction(backoff):
         backoff = worker.backoff

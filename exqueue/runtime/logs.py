@@ -35,10 +35,14 @@ def configure(verbose: bool) -> None:
     logging.getLogger("exqueue").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
-@contextlib.contextmanager
-def masked(mask: Mask) -> Iterator[None]:
+def masked(mask: Mask) -> contextlib.AbstractContextManager[None]:
     """Let no entry that this process logs meanwhile show these secrets."""
-    formatters = [handler.formatter for handler in logging.getLogger().handlers if mask and isinstance(handler.formatter, SafeFormatter)]
+    return _masked(mask) if mask else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _masked(mask: Mask) -> Iterator[None]:
+    formatters = [handler.formatter for handler in logging.getLogger().handlers if isinstance(handler.formatter, SafeFormatter)]
     for formatter in formatters:
         formatter.mask = mask
     try:

@@ -15,6 +15,7 @@ import inspect
 import os
 import signal
 import time
+from _signal import getsignal  # type: ignore[import-not-found]  # that of `signal` looks each handler up among the names of handlers, 4 µs
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Final
@@ -24,6 +25,7 @@ from exqueue.runtime.board import Cell, Limited
 
 AGAIN: Final = 0.05  # seconds after which an alarm that came at a bad moment comes again
 OURS: Final = (signal.SIGTERM, signal.SIGALRM)
+_TERM, _ALARM = map(int, OURS)
 
 
 class Watch:
@@ -66,7 +68,7 @@ class Watch:
     @property
     def robbed(self) -> bool:
         """Whether a job has taken the handlers: looked at before the next one, it costs less than to take them each time."""
-        return signal.getsignal(signal.SIGTERM) != self._on_term or signal.getsignal(signal.SIGALRM) != self._on_alarm
+        return bool(getsignal(_TERM) != self._on_term or getsignal(_ALARM) != self._on_alarm)
 
     def drain(self) -> None:
         """Take note of what has come, so that `wake` is readable only when more does."""

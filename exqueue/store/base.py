@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Sequence
@@ -15,6 +16,12 @@ from exqueue.store.schema import LOOK_EVERY, heed, read_schema
 from exqueue.store.scripts import script
 
 BATCH: Final = 100  # ids one script call may carry: a script blocks the server while it runs
+
+
+@functools.lru_cache(maxsize=4096)
+def _located(step: str, keys: QueueKeys, slot: str | None) -> list[str | bytes]:
+    """Where a step finds its keys; not to be changed. Kept: a worker process asks for the same ones with every job."""
+    return script(step).locate(keys, {"slot": slot})
 
 
 class Steps:
@@ -53,8 +60,9 @@ class Steps:
     def _run(
         self, step: str, queue: str, rest: Sequence[str | bytes] = (), *, slots: Sequence[str] | None = None, **argv: Any
     ) -> list[Any]:
-        loaded = script(step)
-        return self.channel.run(loaded, loaded.locate(self.keys(queue), argv, slots), loaded.arguments(argv, rest))
+        loaded, keys = script(step), self.keys(queue)
+        located = loaded.locate(keys, argv, slots) if slots is not None else _located(step, keys, argv.get("slot"))
+        return self.channel.run(loaded, located, loaded.arguments(argv, rest))
 
     def _run_confirmed(self, step: str, queue: str, rest: Sequence[str | bytes] = (), **argv: Any) -> tuple[list[Any], int]:
         """As `_run`, and how many replicas have what it wrote."""

@@ -42,21 +42,31 @@ class Pool:
         self._idle: deque[Connection] = deque()
         self._pid = os.getpid()
 
-    @contextmanager
-    def borrowed(self) -> Iterator[Connection]:
-        """A connection for one exchange; it is closed if that does not end well."""
+    def take(self) -> Connection:
+        """A connection for one exchange. Give it back if that ended well; else close it: what is still on its way must not be taken
+        for the answer to something else.
+        """
         if self._pid != os.getpid():  # a fork: the sockets belong to the parent, whose replies we must not steal
             self._idle, self._pid = deque(), os.getpid()
         try:
-            connection = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
-            connection = self._connect()
+            return self._connect()
+
+    def give_back(self, connection: Connection) -> None:
+        """It is idle again."""
+        self._idle.append(connection)
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Connection]:
+        """A connection for one exchange; it is closed if that does not end well."""
+        connection = self.take()
         try:
             yield connection
-        except BaseException:  # what is still on its way must not be taken for the answer to something else
+        except BaseException:
             connection.disconnect()
             raise
-        self._idle.append(connection)
+        self.give_back(connection)
 
     def hang_up(self) -> None:
         """Close what is idle."""

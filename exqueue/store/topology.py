@@ -51,12 +51,18 @@ class Single:
 
     def exchange(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> list[Any]:  # noqa: ARG002
         """See Topology."""
+        connection = None
         try:
-            with self._pool.borrowed() as connection:
-                return exchange(connection, commands)
-        except TRANSIENT:
-            self._pool.hang_up()  # a restarted server has closed the others too
+            connection = self._pool.take()
+            replies = exchange(connection, commands)
+        except BaseException as error:
+            if connection is not None:
+                connection.disconnect()
+            if isinstance(error, TRANSIENT):
+                self._pool.hang_up()  # a restarted server has closed the others too
             raise
+        self._pool.give_back(connection)
+        return replies
 
     def pool(self, key: str) -> Pool:  # noqa: ARG002
         """See Topology."""
