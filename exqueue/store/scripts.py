@@ -15,7 +15,7 @@ from exqueue.store.keys import KINDS, QueueKeys
 from exqueue.store.replies import raw_id
 
 _FUNCTION: Final = re.compile(r"^local function (\w+)\((?:[^\n]* end$|.*?^end$)\n?", re.MULTILINE | re.DOTALL)
-_FIELD: Final = re.compile(r"^-- (keys|argv|uses|checks|moves|replies):[ ]*(.*)$", re.MULTILINE)
+_FIELD: Final = re.compile(r"^-- (keys|argv|first|uses|checks|moves|replies):[ ]*(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,11 @@ def script(name: str) -> Script:
     if unknown or not header.get("replies"):
         raise ValueError(f"{name}.lua: unknown keys {unknown} or no replies in its header")
     fixed, repeats = _arguments(header["argv"])
-    parts = [_names(keys, "KEYS"), _names(fixed, "ARGV"), _read("_base")]
-    for part in header.get("uses", "").split():
-        parts.append(_read(f"_{part}"))
-        missing = sorted(set(dict(_FIELD.findall(parts[-1]))["keys"].split()) - set(keys))
-        if missing:
-            raise ValueError(f"{name}.lua uses _{part}.lua, which needs the keys {missing}")
-    shadowed = sorted(set(re.findall(r"^local (?:function )?(\w+)", "\n".join(parts[2:]), re.MULTILINE)) & {*keys, *fixed})
+    named = [_names(keys, "KEYS"), _names(fixed, "ARGV")]
+    # What comes first returns before the functions of the others are made, or falls through.
+    first = [f"do\n{_part(name, part, keys)}end" for part in header.get("first", "").split()]
+    parts = [*named, *first, _read("_base"), *(_part(name, part, keys) for part in header.get("uses", "").split())]
+    shadowed = sorted(set(re.findall(r"^local (?:function )?(\w+)", "\n".join(parts[len(named) :]), re.MULTILINE)) & {*keys, *fixed})
     if shadowed:
         raise ValueError(f"{name}.lua: a part it uses has a name of its own for {shadowed}")
     checks = header.get("checks", "types counters")
@@ -94,6 +92,14 @@ def script_names() -> list[str]:
     """The names of all steps."""
     files = resources.files("exqueue.store.lua").iterdir()
     return sorted(f.name[:-4] for f in files if f.name.endswith(".lua") and not f.name.startswith("_"))
+
+
+def _part(name: str, part: str, keys: tuple[str, ...]) -> str:
+    text = _read(f"_{part}")
+    missing = sorted(set(dict(_FIELD.findall(text))["keys"].split()) - set(keys))
+    if missing:
+        raise ValueError(f"{name}.lua uses _{part}.lua, which needs the keys {missing}")
+    return text
 
 
 def _read(name: str) -> str:

@@ -1,6 +1,7 @@
 -- claim: stamp the job that a worker process holds, or take the next one, and answer with it
 -- keys: pending ranked processing runs jobs bodies counters terms control starts bell events slots
 -- argv: slot token limits
+-- first: held
 -- uses: line gate claim
 -- moves: pending -> processing
 -- replies: claimed | empty | paused | limited | unregistered
