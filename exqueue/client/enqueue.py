@@ -39,7 +39,13 @@ class Enqueuer:
 
     def enqueue(self, target: type[Any] | Configured[Any], call: Call) -> Job:
         """Accept one job. When this returns, it is in Redis. Errors: see `enqueue_many`."""
-        return self.enqueue_many(target, [call])[0]
+        plan = self._plan(target)
+        [job] = self._make(plan, [call])
+        if plan.options.id is None and not plan.due and not job.terms and not job.chain:
+            known = self._store.push(plan.queue, job)
+        else:
+            [known] = self._store.enqueue(plan.queue, [job], plan.due)
+        return self._accepted(plan, job, known)
 
     def enqueue_many(self, target: type[Any] | Configured[Any], calls: Iterable[Call]) -> list[Job]:
         """Accept jobs in this order, up to a hundred in one step.
@@ -55,12 +61,12 @@ class Enqueuer:
         _check_single(plan.options, len(calls))
         jobs = self._make(plan, calls)
         known = self._store.enqueue(plan.queue, jobs, plan.due)
+        return [self._accepted(plan, job, found) for job, found in zip(jobs, known, strict=True)]
+
+    def _accepted(self, plan: Plan, job: NewJob, known: str) -> Job:
         # An id made here cannot have been there before: if the step says so, it was its own reply that was lost.
-        made = plan.options.id is None
-        return [
-            Job(self._store, self._reader, plan.queue, found or job.id, new=not found or (made and found == job.id))
-            for job, found in zip(jobs, known, strict=True)
-        ]
+        new = not known or (plan.options.id is None and known == job.id)
+        return Job(self._store, self._reader, plan.queue, known or job.id, new=new)
 
     def _plan(self, target: type[Any] | Configured[Any]) -> Plan:
         """That of a worker without options is kept, for as long as the class stays as it was."""
@@ -76,21 +82,20 @@ class Enqueuer:
         return plan
 
     def _make(self, plan: Plan, calls: list[Call]) -> list[NewJob]:
-        options, now, envelope = plan.options, time.time_ns() // 1_000_000, self._envelope()
+        now, envelope = time.time_ns() // 1_000_000, self._envelope()
         for call in calls:
             if not isinstance(call, Call):
                 raise ConfigError(f"enqueue_many takes calls, got {one_line(repr(type(call)))}; write call(...) for each job")
             check_arguments(plan.worker, call.args, call.kwargs)
-        jobs = []
-        for call in calls:
-            header, body = codec.encode(plan.worker, call, now, envelope.max_body, self._redact)
-            if plan.timeout is not None or plan.keep is not None:
-                header = replace(header, timeout=plan.timeout, keep=plan.keep)
-            job_id = new_id() if options.id is None else check_name("job id", options.id)
-            chain = encode_chain([self._follow(follower) for follower in options.then])
-            sealed = envelope.close(plan.queue, job_id, plan.terms, header, body)
-            jobs.append(NewJob(job_id, header, sealed, plan.encoded, chain))
-        return jobs
+        return [self._job(plan, call, now, envelope) for call in calls]
+
+    def _job(self, plan: Plan, call: Call, now: int, envelope: Envelope) -> NewJob:
+        header, body = codec.encode(plan.worker, call, now, envelope.max_body, self._redact)
+        if plan.timeout is not None or plan.keep is not None:
+            header = replace(header, timeout=plan.timeout, keep=plan.keep)
+        job_id = new_id() if plan.options.id is None else check_name("job id", plan.options.id)
+        chain = encode_chain([self._follow(follower) for follower in plan.options.then]) if plan.options.then else b""
+        return NewJob(job_id, header, envelope.close(plan.queue, job_id, plan.terms, header, body), plan.encoded, chain)
 
     def _follow(self, follower: Follower) -> Link:
         """A job of a chain has its id from the start: however often it is delivered, it is one job."""

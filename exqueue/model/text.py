@@ -18,6 +18,7 @@ from exqueue.model.secret import Secret
 
 _PLAIN: Final = frozenset({int, float, complex, bool, type(None), datetime.date, datetime.timedelta, decimal.Decimal, uuid.UUID,
                            pathlib.PosixPath, pathlib.WindowsPath, pathlib.PurePosixPath, pathlib.PureWindowsPath})  # fmt: skip
+_SHORT: Final = 10**18
 _ZONES: Final = frozenset({type(None), datetime.timezone, zoneinfo.ZoneInfo})
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # control, format, surrogate, line and paragraph separator
 _UNITS: Final = {"d": 86400, "h": 3600, "min": 60, "s": 1}
@@ -89,6 +90,8 @@ def _named(name: object, value: object, redact: Redact, depth: int = 2) -> str:
 
 def _brief(value: Any, depth: int, redact: Redact) -> str:
     kind = type(value)
+    if kind is int and -_SHORT < value < _SHORT:
+        return repr(value)
     if kind is str or kind is bytes:
         return repr(value[:60]) + ("…" if len(value) > 60 else "")
     if kind is int and value.bit_length() > 256:

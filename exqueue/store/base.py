@@ -19,7 +19,7 @@ BATCH: Final = 100  # ids one script call may carry: a script blocks the server 
 
 
 @functools.lru_cache(maxsize=4096)
-def _located(step: str, keys: QueueKeys, slot: str | None) -> list[str | bytes]:
+def located(step: str, keys: QueueKeys, slot: str | None) -> list[str | bytes]:
     """Where a step finds its keys; not to be changed. Kept: a worker process asks for the same ones with every job."""
     return script(step).locate(keys, {"slot": slot})
 
@@ -61,8 +61,8 @@ class Steps:
         self, step: str, queue: str, rest: Sequence[str | bytes] = (), *, slots: Sequence[str] | None = None, **argv: Any
     ) -> list[Any]:
         loaded, keys = script(step), self.keys(queue)
-        located = loaded.locate(keys, argv, slots) if slots is not None else _located(step, keys, argv.get("slot"))
-        return self.channel.run(loaded, located, loaded.arguments(argv, rest))
+        places = loaded.locate(keys, argv, slots) if slots is not None else located(step, keys, argv.get("slot"))
+        return self.channel.run(loaded, places, loaded.arguments(argv, rest))
 
     def _run_confirmed(self, step: str, queue: str, rest: Sequence[str | bytes] = (), **argv: Any) -> tuple[list[Any], int]:
         """As `_run`, and how many replicas have what it wrote."""

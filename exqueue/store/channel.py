@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from redis import exceptions as r
@@ -52,9 +52,12 @@ class Channel:
         replies, uncertain = self._patiently(commands, near=near)
         return [self._or_raise(command, reply, uncertain) for command, reply in zip(commands, replies, strict=True)]
 
-    def run(self, script: Script, keys: list[str | bytes], argv: list[Any]) -> list[Any]:
-        """Run one step and return its reply, whose first element is one of the words its header promises."""
-        return self._step(script, keys, argv)[0]
+    def run(self, script: Script, keys: list[str | bytes], argv: list[Any], again: Callable[[], list[Any]] | None = None) -> list[Any]:
+        """Run one step and return its reply, whose first element is one of the words its header promises.
+
+        `again`: what to give it instead once it may have been done already.
+        """
+        return self._step(script, keys, argv, again=again)[0]
 
     def run_confirmed(self, script: Script, keys: list[str | bytes], argv: list[Any], touch: Command, copies: int) -> tuple[list[Any], int]:
         """Run one step and wait for replicas in the same round trip; its first reply, and how many have at last what it wrote.
@@ -133,10 +136,15 @@ class Channel:
         replies = [found or [] for found in self.ask(commands)]
         return [entry for found in replies for entry in (found.items() if isinstance(found, dict) else found)]
 
-    def _step(self, script: Script, keys: list[str | bytes], argv: list[Any], *more: Command) -> tuple[list[Any], list[Any]]:
+    def _step(
+        self, script: Script, keys: list[str | bytes], argv: list[Any], *more: Command, again: Callable[[], list[Any]] | None = None
+    ) -> tuple[list[Any], list[Any]]:
         """The reply of a step, and those of commands that go with it over the same connection."""
         by_name, together = ("EVALSHA", script.sha, len(keys), *keys, *argv), bool(more)
-        replies, uncertain = self._patiently([by_name, *more], together=together)
+        later = None if again is None else lambda: ("EVALSHA", script.sha, len(keys), *keys, *again())
+        replies, uncertain = self._patiently([by_name, *more], together=together, again=later)
+        if later and isinstance(replies[0], r.NoScriptError | r.NoPermissionError):
+            by_name = later()  # it was not done now, but before, perhaps
         if isinstance(replies[0], r.NoScriptError):  # from now on it is known
             replies, uncertain = self._patiently([("EVAL", script.source, *by_name[2:]), *more], together=together)
         if isinstance(replies[0], r.NoPermissionError):
@@ -172,8 +180,13 @@ class Channel:
             with pool.borrowed() as other:
                 exchange(other, [("CLIENT", "UNBLOCK", client_id)])
 
-    def _patiently(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> tuple[list[Any], bool]:
-        return self._insist(lambda: self._topology.exchange(commands, near=near, together=together))
+    def _patiently(
+        self, commands: Sequence[Command], *, near: str = "", together: bool = False, again: Callable[[], Command] | None = None
+    ) -> tuple[list[Any], bool]:
+        if again is None:
+            return self._insist(lambda: self._topology.exchange(commands, near=near, together=together))
+        tries = iter(_first_and_then(commands, again))
+        return self._insist(lambda: self._topology.exchange(next(tries), near=near, together=together))
 
     def _insist(self, action: Callable[[], T]) -> tuple[T, bool]:
         """What it comes to, and whether an earlier try may have been carried out, too: an error is then not the whole truth."""
@@ -228,6 +241,12 @@ class Channel:
 def _in_words(reply: Any) -> str:
     parts = reply if isinstance(reply, list) else [reply]
     return one_line(" ".join(printable(part) if isinstance(part, bytes) else str(part) for part in parts), 100)
+
+
+def _first_and_then(commands: Sequence[Command], again: Callable[[], Command]) -> Iterator[Sequence[Command]]:
+    yield commands
+    while True:
+        yield [again()]
 
 
 def readable(descriptors: list[int], seconds: float) -> set[int]:

@@ -12,12 +12,13 @@ from exqueue.model.chain import NewJob
 from exqueue.model.errors import EnqueueUnknown, StoreError
 from exqueue.model.job import Claim, Progress, Terms
 from exqueue.model.schema import SCHEMA
-from exqueue.store.base import BATCH
+from exqueue.store.base import BATCH, located
 from exqueue.store.care import CareSteps
 from exqueue.store.keys import registry_key, schema_key
 from exqueue.store.person import PersonSteps
 from exqueue.store.replies import Next, Settled, Stale, Unregistered, raw_id, read_next, text_id
 from exqueue.store.schema import heed, parse_schema
+from exqueue.store.scripts import script
 
 BATCH_BYTES: Final = 64 * 1024 * 1024
 PLAIN: Final = Terms()
@@ -40,6 +41,23 @@ class Store(PersonSteps, CareSteps):
             self.channel.ask([("SET", schema, SCHEMA, "NX"), ("SADD", registry, queue)])
         self._announced.add(queue)
 
+    def push(self, queue: str, job: NewJob) -> str:
+        """As `enqueue`, for one plain job whose id was made for this call."""
+        if self._copies:
+            return self.enqueue(queue, [job])[0]
+        if queue not in self._announced:
+            self.announce(queue)
+        parts = [job.id, job.head, job.body]
+        try:
+            self.heed_schema()
+            reply = self.channel.run(script("push"), located("push", self.keys(queue), None), ["1", *parts], lambda: ["", *parts])
+        except StoreError as error:
+            error.ids = (job.id,)
+            raise
+        if reply[0] == b"founded":
+            self._announce_again(queue)
+        return text_id(reply[2]) if reply[1:] else ""
+
     def enqueue(self, queue: str, jobs: Sequence[NewJob], due: str = "") -> list[str]:
         """Accept jobs, a hundred in one step; for each the id it is known by if it is known, an empty text if it is new.
 
@@ -50,7 +68,11 @@ class Store(PersonSteps, CareSteps):
             self.announce(queue)
         found = [""] * len(jobs)
         for start, end in _batches(jobs):
-            reply = self._accept(queue, jobs[start:end], due, tuple(job.id for job in jobs[start:]), begun=start > 0)
+            try:
+                reply = self._accept(queue, *_accepting(jobs[start:end], due))
+            except StoreError as error:  # those before have been accepted
+                error.ids, error.uncertain = tuple(job.id for job in jobs[start:]), error.uncertain or start > 0
+                raise
             for position, known in zip(reply[1::2], reply[2::2], strict=True):
                 found[start + position] = text_id(known)
         return found
@@ -61,14 +83,9 @@ class Store(PersonSteps, CareSteps):
         with contextlib.suppress(StoreError):
             self.announce(queue)
 
-    def _accept(self, queue: str, jobs: Sequence[NewJob], due: str, ids: tuple[str, ...], *, begun: bool) -> list[Any]:
-        step, run = _accepting(jobs, due)
-        try:
-            self.heed_schema()
-            reply, confirmed = self._run_confirmed(step, queue, **run) if self._copies else (self._run(step, queue, **run), 0)
-        except StoreError as error:
-            error.ids, error.uncertain = ids, error.uncertain or begun  # those before have been accepted
-            raise
+    def _accept(self, queue: str, step: str, run: dict[str, Any], ids: tuple[str, ...]) -> list[Any]:
+        self.heed_schema()
+        reply, confirmed = self._run_confirmed(step, queue, **run) if self._copies else (self._run(step, queue, **run), 0)
         if reply[0] == b"founded":  # also after somebody emptied the server under us; and whether it is confirmed or not
             self._announce_again(queue)
         if confirmed < self._copies:
@@ -133,11 +150,12 @@ class Store(PersonSteps, CareSteps):
         return Stale() if reply[0] == b"stale" else Settled()
 
 
-def _accepting(jobs: Sequence[NewJob], due: str) -> tuple[str, dict[str, Any]]:
-    """The step that accepts jobs, and what it is given; plain ones need less of both."""
+def _accepting(jobs: Sequence[NewJob], due: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
+    """The step that accepts jobs, what it is given, and their ids; plain ones need less."""
+    ids = tuple(job.id for job in jobs)
     if due or any(job.terms or job.chain for job in jobs):
-        return "enqueue", {"due": due, "rest": [part for job in jobs for part in (job.id, job.head, job.body, job.terms, job.chain)]}
-    return "push", {"rest": [part for job in jobs for part in (job.id, job.head, job.body)]}
+        return "enqueue", {"due": due, "rest": [part for job in jobs for part in (job.id, job.head, job.body, job.terms, job.chain)]}, ids
+    return "push", {"fresh": "", "rest": [part for job in jobs for part in (job.id, job.head, job.body)]}, ids
 
 
 def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:
