@@ -69,7 +69,7 @@ class Store(PersonSteps, CareSteps):
         found = [""] * len(jobs)
         for start, end in _batches(jobs):
             try:
-                reply = self._accept(queue, *_accepting(jobs[start:end], due))
+                reply = self._accept(queue, *_accepting(jobs[start:end], due), jobs, start)
             except StoreError as error:  # those before have been accepted
                 error.ids, error.uncertain = tuple(job.id for job in jobs[start:]), error.uncertain or start > 0
                 raise
@@ -83,13 +83,13 @@ class Store(PersonSteps, CareSteps):
         with contextlib.suppress(StoreError):
             self.announce(queue)
 
-    def _accept(self, queue: str, step: str, run: dict[str, Any], ids: tuple[str, ...]) -> list[Any]:
+    def _accept(self, queue: str, step: str, run: dict[str, Any], jobs: Sequence[NewJob], start: int) -> list[Any]:
         self.heed_schema()
         reply, confirmed = self._run_confirmed(step, queue, **run) if self._copies else (self._run(step, queue, **run), 0)
         if reply[0] == b"founded":  # also after somebody emptied the server under us; and whether it is confirmed or not
             self._announce_again(queue)
         if confirmed < self._copies:
-            raise EnqueueUnknown(ids, confirmed, self._copies)
+            raise EnqueueUnknown(tuple(job.id for job in jobs[start:]), confirmed, self._copies)
         return reply
 
     def wait(self, queue: str, slot: str, seconds: float, wake: int | None, *, closed: bool = False) -> None:
@@ -150,12 +150,11 @@ class Store(PersonSteps, CareSteps):
         return Stale() if reply[0] == b"stale" else Settled()
 
 
-def _accepting(jobs: Sequence[NewJob], due: str) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-    """The step that accepts jobs, what it is given, and their ids; plain ones need less."""
-    ids = tuple(job.id for job in jobs)
+def _accepting(jobs: Sequence[NewJob], due: str) -> tuple[str, dict[str, Any]]:
+    """The step that accepts jobs, and what it is given; plain ones need less of both."""
     if due or any(job.terms or job.chain for job in jobs):
-        return "enqueue", {"due": due, "rest": [part for job in jobs for part in (job.id, job.head, job.body, job.terms, job.chain)]}, ids
-    return "push", {"fresh": "", "rest": [part for job in jobs for part in (job.id, job.head, job.body)]}, ids
+        return "enqueue", {"due": due, "rest": [part for job in jobs for part in (job.id, job.head, job.body, job.terms, job.chain)]}
+    return "push", {"fresh": "", "rest": [part for job in jobs for part in (job.id, job.head, job.body)]}
 
 
 def _batches(jobs: Sequence[NewJob]) -> list[tuple[int, int]]:
