@@ -49,18 +49,27 @@ class Header:
         if not raw:
             return Header(problem=f"{_UNREADABLE}: there is none")
         try:
-            data = json.loads(raw.decode())
+            data = _DECODER.decode(raw.decode())
         except (ValueError, RecursionError):
             return Header(problem=f"{_UNREADABLE}: it is not JSON")
         if not isinstance(data, dict):
             return Header(problem=f"{_UNREADABLE}: it is not a JSON object")
         if "adopted" in data:
             return Header(problem=NO_JOB)
+        # As nearly all are: a third of the time that looking at each field by itself takes.
+        found: Any = tuple(map(data.get, _NAMES))
+        if tuple(map(type, found)) == _USUAL:
+            return Header(*found)
         return Header(
             worker=_text(data, "worker"), at=_number(data, "at"), args=_text(data, "args"), by=_text(data, "by"),
             python=_text(data, "py"), cloudpickle=_text(data, "cp"), size=_number(data, "size"), seq=_number(data, "seq"),
             timeout=_seconds(data, "timeout"), keep=_seconds(data, "keep"),
         )  # fmt: skip
+
+
+_DECODER: Final = json.JSONDecoder()
+_NAMES: Final = ("worker", "at", "args", "by", "py", "cp", "size", "seq", "timeout", "keep")
+_USUAL: Final = (str, int, str, str, str, str, int, int, type(None), type(None))
 
 
 def _text(data: dict[str, Any], name: str) -> str:
@@ -103,6 +112,8 @@ class Terms:
     @staticmethod
     def decode(raw: bytes | None) -> Terms:
         """Never raises: what is not terms reads as those of a plain job."""
+        if not raw:
+            return PLAIN
         words = (raw or b"").decode("utf-8", "replace").split(" ")
         if len(words) != 6 or not _is_number(words[1].removeprefix("-")) or not _is_number(words[4]):
             return Terms()
@@ -110,6 +121,7 @@ class Terms:
         return Terms(key.removeprefix("-"), int(priority), blocks == "1", unique.removeprefix("-"), int(expires), chained == "1")
 
 
+PLAIN: Final = Terms()
 SERIAL: Final = "*"  # no key that a user may give
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, assert_never
 from exqueue.model import policy as verdicts
 from exqueue.model.chain import NewJob
 from exqueue.model.errors import EnqueueUnknown, StoreError
-from exqueue.model.job import Claim, Progress, Terms
+from exqueue.model.job import PLAIN, Claim, Progress
 from exqueue.model.schema import SCHEMA
 from exqueue.store.base import BATCH, located
 from exqueue.store.care import CareSteps
@@ -21,7 +21,6 @@ from exqueue.store.schema import heed, parse_schema
 from exqueue.store.scripts import script
 
 BATCH_BYTES: Final = 64 * 1024 * 1024
-PLAIN: Final = Terms()
 
 
 class Store(PersonSteps, CareSteps):
