@@ -14,6 +14,7 @@ from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.delivery import deliver
 from exqueue.runtime.host import is_gone, kill_and_wait
 from exqueue.runtime.recovery import Death, Recovery
+from exqueue.runtime.rest import lay_to_rest
 from exqueue.store.base import BATCH
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
@@ -123,7 +124,7 @@ class Caretaker:
         """Whether the queue has forgotten beats of this runner, and with them what else was written then."""
         # Silence has lasted from the end of one look to the beginning of another: between the two ends of one we may have
         # been frozen, or Redis slow, for longer than a lease, and what was seen may be as young as the later one.
-        self._lay_to_rest(queue, mine)
+        lay_to_rest(self._reader, queue, self._me.host, mine)
         now = clock()
         beats = self._reader.beats(queue)
         slots = [slot for slot in self._reader.slots(queue) if FOREIGN not in slot.slot]
@@ -137,13 +138,6 @@ class Caretaker:
         counted, known = beats.get(self._me.runner, ""), self._beats[queue]
         self._beats[queue] = min(known, int(counted) if counted.isdecimal() else 0)
         return self._beats[queue] < known
-
-    def _lay_to_rest(self, queue: str, mine: set[str]) -> None:
-        """Kill what was taken for dead from another host and is on this one: its job may be given to a process here."""
-        for slot in self._reader.presumed_dead(queue):
-            here = slot.host == self._me.host and slot.slot not in mine and not is_gone(slot.pid, slot.start)
-            if here and slot.pid > 0 and kill_and_wait(slot.pid, slot.start, 2.0):
-                LOG.warning("killed process %d of %s: it was taken for dead, and what it ran was given away", slot.pid, queue)
 
     def forget_sightings(self) -> None:
         """Begin all observation anew: while Redis could not be reached, silence proves nothing."""

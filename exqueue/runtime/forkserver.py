@@ -151,11 +151,12 @@ class ForkServer:
             lease=self._settings.lease,
             **self._runner,
         )
-        settings = self._settings
+        settings, host = self._settings, host_id()
         channel = open_channel(settings.url, timeout=REPLY, patience=1.0)
         limits = spec_of(self._workers[worker]).limits
         envelope = Envelope(settings.namespace, settings.signing_keys, settings.max_body)
-        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, envelope, Redact.parse(settings.redact), settings.lease)
+        redact = Redact.parse(settings.redact)
+        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, envelope, redact, settings.lease, host)
         return WorkerProcess(Store(channel, settings.namespace, settings.copies), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:

@@ -11,6 +11,7 @@ from exqueue.model.errors import StoreError, StoreRefused
 from exqueue.model.job import Claim
 from exqueue.model.worker import Worker
 from exqueue.runtime.board import Cell
+from exqueue.runtime.rest import lay_to_rest
 from exqueue.runtime.watch import Watch
 from exqueue.runtime.work import LOG, Post, Work
 from exqueue.store.channel import readable
@@ -100,7 +101,19 @@ class WorkerProcess(Work):
     def _work(self, claim: Claim) -> Claim | None:
         if self._watch.robbed:  # by the job before
             self._watch.listen()
+        if claim.run.attempt > 1 and not self._is_ours_alone(claim):
+            self._insist("put back a job", lambda: self._store.apply(claim, self._post.slot, verdicts.Release()))
+            self._pause(REFUSED_PAUSE)
+            return None
         return super()._work(claim)
+
+    def _is_ours_alone(self, claim: Claim) -> bool:
+        """Whether no process of this host runs the job as well: one that is frozen, and was taken for dead from another host.
+
+        Asked before it is run, so that it does not matter how soon that host's runners look for such processes.
+        """
+        post, reader = self._post, self._reader
+        return not post.host or self._insist("look at closed slots", lambda: lay_to_rest(reader, claim.queue, post.host, {post.slot}))
 
     @overload
     def _insist(self, what: str, action: Callable[[], T]) -> T: ...

@@ -40,7 +40,8 @@ class Post:
     """Where a worker process stands. `info`: what `register` stores of it. `limits`: see `worker.limits_of`.
 
     `envelope`: what verifies bodies, and signs results. `redact`: what errors do not show. `lease`: seconds without a beat
-    after which others may recover what this host's processes run; 0 where no runner beats.
+    after which others may recover what this host's processes run; 0 where no runner beats. `host`: as in `SlotInfo`, where it
+    has other worker processes.
     """
 
     slot: str
@@ -51,6 +52,7 @@ class Post:
     envelope: Envelope = PLAIN
     redact: Redact = NOTHING
     lease: float = 0.0
+    host: str = ""
 
 
 class Work:

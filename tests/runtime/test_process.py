@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from exqueue.app import Exqueue
 from exqueue.model.errors import StoreUnavailable
-from exqueue.model.job import Counts
+from exqueue.model.job import Claim, Counts, ErrorInfo
 from exqueue.model.options import call
+from exqueue.model.policy import Recover
 from exqueue.model.worker import Worker
 from exqueue.runtime.board import Board
+from exqueue.runtime.host import start_time
 from exqueue.runtime.process import FENCED, ORDERLY, WorkerProcess
 from exqueue.runtime.work import Post
 from exqueue.store.channel import Channel
 from exqueue.store.scripts import Script
+from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 from tests.client.workers import Send
 from tests.conftest import on_servers
@@ -45,6 +49,17 @@ class Silence(Worker):
     def perform(self) -> None:
         self.board.heard = time.monotonic() - 5.0
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+
+class Alone(Worker):
+    """Notes whether another process lives, and asks its own to stop."""
+
+    other: subprocess.Popen[bytes]
+    alive: ClassVar[list[bool]] = []
+
+    def perform(self) -> None:
+        self.alive[:] = [self.other.poll() is None]
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Recording:
@@ -93,6 +108,21 @@ def test_while_the_runner_is_silent_for_a_lease_no_other_job_is_begun(app: Exque
     process = WorkerProcess(app.store, replace(POST, queue="Silence", lease=5.0), {}, board.cell(0))
     assert (process.run(), app.queue(Silence).counts()) == (ORDERLY, Counts(enqueued=2, completed=1, pending=1))
     board.close()
+
+
+@on_servers
+def test_a_job_that_a_frozen_process_of_this_host_still_runs_is_run_once_that_is_killed(app: Exqueue, handlers: None) -> None:
+    """It was taken for dead from another host, and no runner here has noticed yet."""
+    with subprocess.Popen(["sleep", "600"]) as frozen:
+        Alone.other = frozen
+        app.store.register("Alone", "a.1", SlotInfo("a.1", "a", "host", frozen.pid, start_time(frozen.pid)).encode(), "a")
+        app.enqueue(Alone)
+        claim = app.store.claim("Alone", "a.1", "a.1/1")
+        assert isinstance(claim, Claim)
+        app.store.recover("Alone", "a.1", "a", "0", (claim.id, claim.token), Recover(ErrorInfo("crashed", "", "")))
+        assert WorkerProcess(app.store, replace(POST, queue="Alone", host="host"), {}).run() == ORDERLY
+        frozen.kill()
+    assert (Alone.alive, app.queue(Alone).counts().completed) == ([False], 1)
 
 
 @on_servers

@@ -18,7 +18,7 @@ from exqueue.model.errors import ExqueueError
 from exqueue.model.ids import new_id
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker, WorkerSpec
-from exqueue.runtime import caretaker, runner, staff, work
+from exqueue.runtime import caretaker, rest, runner, staff, work
 from exqueue.runtime.board import Board, Cell
 from exqueue.runtime.caretaker import Identity
 from exqueue.runtime.forkserver import LATE
@@ -225,7 +225,7 @@ class SimRunner(Runner):
         """What the fork server does in a child."""
         me, channel = self._me, Channel(self.kernel.wire.connect, where="sim", patience=1.0)
         info = SlotInfo(slot, me.runner, me.host, process.pid, process.pid, me.pid, me.start, spec.name, me.host, LEASE)
-        post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits, lease=LEASE)
+        post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits, lease=LEASE, host=me.host)
         worker = SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell))
         return worker.play(self._play, process)
 
@@ -273,6 +273,7 @@ def played(kernel: Kernel) -> Iterator[None]:
         (runner, "PROMOTE_EVERY", 0.6), (runner, "CARE_EVERY", 2.0),
         (staff, "send_signal", kernel.send_signal), (staff, "kill_and_wait", kernel.kill_and_wait),
         (caretaker, "is_gone", kernel.is_gone), (caretaker, "kill_and_wait", kernel.kill_and_wait),
+        (rest, "is_gone", kernel.is_gone), (rest, "kill_and_wait", kernel.kill_and_wait),
     ]  # fmt: skip
     with ExitStack() as stack:
         for module, name, value in replaced:
