@@ -227,5 +227,5 @@ def _rows(name: str, argv: list[Any]) -> list[tuple[Any, Any, Any]]:
     if name == "fire":
         return [(argv[3], argv[6], b"")]
     if name == "push":
-        return [(job, "", b"") for job in argv[::3]]
+        return [(job, "", b"") for job in argv[1::3]]
     return [(argv[i], argv[i + 3], argv[i + 4]) for i in range(1, len(argv), 5)]
