@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
+from redis import exceptions as r
 
 from exqueue.model.chain import NewJob
 from exqueue.model.job import Run
 from exqueue.model.lifecycle import Place
+from exqueue.store.pool import Command
 from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import BODY, HEADER, Bench
 
@@ -165,3 +170,22 @@ def test_a_job_that_was_accepted_was_never_started(bench: Bench) -> None:
     bench.put("a")
     record = bench.record("a")
     assert (record.place, record.run, record.errors, record.header.seq) == (Place.PENDING, Run(), (), 1)
+
+
+@on_servers
+def test_a_fresh_job_that_has_run_before_its_reply_was_lost_is_not_accepted_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    topology, asked = bench.channel._topology, bench.channel._topology.exchange
+
+    def lose_one(commands: Sequence[Command], **how: Any) -> list[Any]:
+        replies = asked(commands, **how)
+        if commands[0][0].startswith("EVAL") and not any(isinstance(reply, r.ResponseError) for reply in replies):
+            monkeypatch.undo()
+            bench.complete(bench.take())
+            raise r.ConnectionError("the reply was lost")
+        return replies
+
+    bench.complete(bench.start("first"))
+    monkeypatch.setattr(topology, "exchange", lose_one)
+    monkeypatch.setattr(bench.channel, "_patience", 1.0)
+    known = bench.store.push("q", NewJob("a", HEADER, BODY))
+    assert (known, bench.counts()) == ("a", {"enqueued": 2, "completed": 2})

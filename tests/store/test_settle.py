@@ -28,6 +28,17 @@ each_way = pytest.mark.parametrize("settle", SETTLE.values(), ids=SETTLE.keys())
 
 
 @on_servers
+@each_way
+def test_an_earlier_start_of_the_same_slot_settles_nothing(bench: Bench, settle: Callable[[Bench, Claim], object]) -> None:
+    first = bench.start("a")
+    bench.apply(first, RELEASE)
+    bench.apply(bench.take(), RELEASE)  # so that the slot has settled another start last
+    bench.take()
+    before = bench.snapshot()
+    assert (settle(bench, first), bench.snapshot()) == (Stale(), before)
+
+
+@on_servers
 def test_a_completed_job_is_gone(bench: Bench) -> None:
     assert bench.complete(bench.start("a")) == Settled()
     left = bench.snapshot()
