@@ -16,7 +16,8 @@ import pytest
 
 from exqueue.app import Exqueue
 from exqueue.model.settings import Settings
-from exqueue.store.channel import Channel, open_channel, readable
+from exqueue.store.blocking import readable
+from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import Connection, connector
 from exqueue.store.embedded import EmbeddedServer
 from exqueue.store.invariants import broken

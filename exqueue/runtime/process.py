@@ -14,7 +14,7 @@ from exqueue.runtime.board import Cell
 from exqueue.runtime.rest import lay_to_rest
 from exqueue.runtime.watch import Watch
 from exqueue.runtime.work import LOG, Post, Work
-from exqueue.store.channel import readable
+from exqueue.store.blocking import readable
 from exqueue.store.replies import Closed, Empty, Next, Unregistered
 from exqueue.store.steps import Store
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
@@ -11,10 +10,11 @@ from redis import exceptions as r
 
 from exqueue.model.errors import StoreCorrupt, StoreError, StoreUnavailable
 from exqueue.model.text import one_line, printable
+from exqueue.store.blocking import block
 from exqueue.store.cluster import keys_of
 from exqueue.store.connection import Connection, connector, safe_url
 from exqueue.store.keys import KINDS
-from exqueue.store.pool import TRANSIENT, Command, Pool, exchange, read_reply
+from exqueue.store.pool import TRANSIENT, Command
 from exqueue.store.refusals import foreign, plain, surely_unsent, translate, unavailable
 from exqueue.store.scripts import Script
 from exqueue.store.several import several
@@ -23,7 +23,6 @@ from exqueue.store.topology import Single, Topology
 T = TypeVar("T")
 
 REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
-LATE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
 WAIT: Final = 1.0  # seconds that replicas get at once; then it is time to ask whether they follow somebody else
 LOOK_EVERY: Final = 0.2  # seconds, where no command can wait for everything at once
 
@@ -91,7 +90,7 @@ class Channel:
         except TRANSIENT as error:
             raise unavailable(error, self._where, uncertain=False) from error
         try:
-            self._block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake)
+            block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake)
         except r.MovedError as error:  # nothing was moved; whoever asks again asks the right node
             self._topology.heed(pool, error)
         except r.AuthenticationError as error:  # one of TRANSIENT, too, but not for time to mend
@@ -160,26 +159,6 @@ class Channel:
         reply, others = self._step(script, keys, argv, touch, wait)
         return reply, others[-1]
 
-    def _block(self, pool: Pool, command: Command, seconds: float, wake: int | None) -> None:
-        with pool.borrowed() as connection:
-            client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
-            connection.send_command(*command)
-            self._until_readable(pool, connection, seconds, wake, client_id)
-            if isinstance(reply := read_reply(connection), r.ResponseError):
-                raise reply
-
-    @staticmethod
-    def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
-        if wake is None:
-            return
-        ready = readable([connection.fileno(), wake], seconds + LATE)
-        if not ready:
-            raise r.TimeoutError(f"no answer within {seconds + LATE:g} s")
-        if wake in ready and not isinstance(client_id, Exception):
-            # Not by closing: the server could still move a job to us, and it would lie there until a sweep.
-            with pool.borrowed() as other:
-                exchange(other, [("CLIENT", "UNBLOCK", client_id)])
-
     def _patiently(
         self, commands: Sequence[Command], *, near: str = "", together: bool = False, again: Callable[[], Command] | None = None
     ) -> tuple[list[Any], bool]:
@@ -247,14 +226,6 @@ def _first_and_then(commands: Sequence[Command], again: Callable[[], Command]) -
     yield commands
     while True:
         yield [again()]
-
-
-def readable(descriptors: list[int], seconds: float) -> set[int]:
-    """Which of these can be read, after waiting at most so long. Not select(): that ends at descriptor 1023."""
-    poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    return {descriptor for descriptor, _ in poll.poll(max(0.0, seconds) * 1000)}
 
 
 def open_channel(url: str, *, timeout: float = 5.0, patience: float, start: float = 30.0) -> Channel:

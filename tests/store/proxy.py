@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exqueue.store.channel import readable
+from exqueue.store.blocking import readable
 
 LINGER = 3.0  # seconds: longer than a worker process blocks
 

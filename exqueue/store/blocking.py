@@ -1,0 +1,43 @@
+"""A command that blocks until a job arrives, the time is over, or somebody wants it to end."""
+
+from __future__ import annotations
+
+import select
+from typing import Final
+
+from redis import exceptions as r
+
+from exqueue.store.connection import Connection
+from exqueue.store.pool import Command, Pool, exchange, read_reply
+
+LATE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
+
+
+def block(pool: Pool, command: Command, seconds: float, wake: int | None) -> None:
+    """Send it, and wait for its end. `seconds`: that it blocks at most; `wake`: a file descriptor that ends it when readable."""
+    with pool.borrowed() as connection:
+        client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
+        connection.send_command(*command)
+        _until_readable(pool, connection, seconds, wake, client_id)
+        if isinstance(reply := read_reply(connection), r.ResponseError):
+            raise reply
+
+
+def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:
+    if wake is None:
+        return
+    ready = readable([connection.fileno(), wake], seconds + LATE)
+    if not ready:
+        raise r.TimeoutError(f"no answer within {seconds + LATE:g} s")
+    if wake in ready and not isinstance(client_id, Exception):
+        # Not by closing: the server could still move a job to us, and it would lie there until a sweep.
+        with pool.borrowed() as other:
+            exchange(other, [("CLIENT", "UNBLOCK", client_id)])
+
+
+def readable(descriptors: list[int], seconds: float) -> set[int]:
+    """Which of these can be read, after waiting at most so long. Not select(): that ends at descriptor 1023."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(max(0.0, seconds) * 1000)}
