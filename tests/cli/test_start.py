@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from exqueue.cli import lazy
 from tests.cli.conftest import Command
 from tests.cli.kit import environment, run
 
@@ -27,6 +30,14 @@ before, running = set(sys.modules), threading.active_count()
 heavy = ("redis", "typer", "rich", "cloudpickle", "cronsim", "zoneinfo", "IPython", "asyncio", "hiredis")
 loaded = [name for name in heavy if name in set(sys.modules) - before]
 print(json.dumps([loaded, threading.active_count() - running]))
+"""
+HELP = """
+from exqueue.cli.main import main
+sys.argv = ["exqueue", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
 """
 
 
@@ -49,8 +60,24 @@ def test_a_command_alone_says_what_there_is(bare: Command, words: list[str]) -> 
     assert " ".join((shown.out + shown.err).split()).startswith(f"Usage: {' '.join(['exqueue', *words])} [OPTIONS] COMMAND [ARGS]...")
 
 
+def test_help_loads_neither_redis_nor_any_command(tmp_path: Path) -> None:
+    assert _look(HELP, tmp_path) == [["typer"], 0]
+
+
+@pytest.mark.parametrize(("name", "where", "text"), [(name, *row) for name, row in lazy.COMMANDS.items()], ids=lazy.COMMANDS)
+def test_the_list_of_commands_says_of_each_what_it_says_of_itself(name: str, where: str, text: str) -> None:
+    module, _, attribute = where.partition(":")
+    said = inspect.getdoc(getattr(importlib.import_module(f"exqueue.cli.{module}"), attribute)) or ""
+    assert attribute == "cli" or text == said.partition("\n\n")[0].replace("\n", " ")
+
+
 def test_importing_exqueue_loads_neither_redis_nor_the_command_line(tmp_path: Path) -> None:
     assert _look("import exqueue", tmp_path) == [[], 0]
+
+
+def test_a_module_that_enqueues_loads_neither_until_it_does(tmp_path: Path) -> None:
+    names = "Worker, aenqueue, call, constant, cron, enqueue, enqueue_many, exponential, failed, secret"
+    assert _look(f"from exqueue import {names}", tmp_path) == [[], 0]
 
 
 def test_defining_a_worker_does_not_either(tmp_path: Path) -> None:
@@ -58,7 +85,7 @@ def test_defining_a_worker_does_not_either(tmp_path: Path) -> None:
     assert _look(defined, tmp_path) == [[], 0]
 
 
-@pytest.mark.parametrize("what", ["from exqueue.app import Exqueue, enqueue", "import exqueue.cli.main", "import exqueue.runtime.runner"])
+@pytest.mark.parametrize("what", ["from exqueue import Exqueue, enqueue", "import exqueue.cli.main", "import exqueue.runtime.runner"])
 def test_importing_starts_nothing(tmp_path: Path, what: str) -> None:
     assert _look(what, tmp_path)[1] == 0
     assert list(tmp_path.iterdir()) == []
@@ -72,5 +99,5 @@ def test_an_app_that_is_not_used_starts_nothing(tmp_path: Path) -> None:
 def _look(what: str, directory: Path) -> list[object]:
     """Which heavy modules are loaded, and how many threads started, by these lines in an empty directory."""
     done = subprocess.run([sys.executable, "-c", LOOK.format(what=what)], cwd=directory, env=environment(), capture_output=True, check=True)
-    found: list[object] = json.loads(done.stdout)
+    found: list[object] = json.loads(done.stdout.splitlines()[-1])
     return found
