@@ -225,6 +225,10 @@ class _Enqueuer(Enqueuer):
         super().__init__(app.store, app.reader, app.envelope, Redact.parse(app.settings.redact))
         self.then: Callable[[], object] = lambda: None
 
+    def enqueue(self, target: type[Any] | Configured[Any], call: Call) -> Job:
+        """As `Enqueuer.enqueue`."""
+        return self.enqueue_many(target, [call])[0]
+
     def enqueue_many(self, target: type[Any] | Configured[Any], calls: Iterable[Call]) -> list[Job]:
         """Accept jobs, and run them if that is wanted."""
         jobs = super().enqueue_many(target, calls)
