@@ -8,18 +8,20 @@ SEED ?=
 SEEDS ?= 5000
 SECONDS ?= 300
 CHAOS_ARGS ?=
+BENCH_ARGS ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast nightly check mutants simulate fmt clean chaos soak
+.PHONY: help setup demo test test-fast nightly check mutants simulate fmt clean chaos soak bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  Variables: PYTHON=python3.13 (to make .venv with), PYTEST_ARGS="-x -k retry", PROCESSES=0 (of tests),'
 	@echo '             SECONDS=600 SEED=7 CHAOS_ARGS="--hosts 2" (of chaos; the others: scripts/chaos.py --help)'
+	@echo '             BENCH_ARGS="--rounds 5 --systems floor-c,exqueue" (the others: scripts/bench.py --help)'
 
 setup: $(READY) ## Make .venv with exqueue and all it is developed with
 
@@ -47,6 +49,9 @@ chaos: setup ## Kill, freeze and cut off everything for SECONDS while jobs run; 
 soak: setup ## Run a mixed load for SECONDS, with kills; does any memory grow, is any key left?
 	$(BIN)/python scripts/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
+bench: setup ## Measure how fast exqueue is, beside hand-written floors and those peers that are installed
+	$(BIN)/python scripts/bench.py $(BENCH_ARGS)
+
 nightly: setup ## Look longer: a million hostile entries, wider bounds of the model, more seeds
 	EXQUEUE_HOSTILE=1000000 EXQUEUE_MODEL=all STATEFUL=10000 $(BIN)/pytest -n $(PROCESSES) --dist worksteal --timeout=36000 tests/hostile tests/model/test_protocol.py tests/store/test_stateful.py
 	$(MAKE) simulate SEEDS=50000
@@ -55,7 +60,7 @@ check: setup ## Lint, format, types, layers and sizes; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos scripts/soak.py tests/soak
+	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos scripts/soak.py tests/soak scripts/bench.py scripts/measure
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/size.py
 
