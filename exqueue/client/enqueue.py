@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from exqueue.client.jobs import Job
 from exqueue.model import codec
+from exqueue.model.arguments import check_arguments
 from exqueue.model.chain import Link, NewJob, encode_chain
 from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ConfigError
@@ -20,7 +21,7 @@ from exqueue.model.names import check_name
 from exqueue.model.options import Call, Configured, Follower, due_of, keep_of, seconds_option, terms_of
 from exqueue.model.redact import Redact
 from exqueue.model.text import one_line
-from exqueue.model.worker import ATTRIBUTES, Worker, check_arguments, check_worker, queue_of
+from exqueue.model.worker import ATTRIBUTES, Worker, check_worker, queue_of
 from exqueue.store.reads import Reader
 from exqueue.store.steps import Store
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import cloudpickle
 
+from exqueue.model.arguments import positional_names
 from exqueue.model.envelope import Envelope
 from exqueue.model.errors import CannotLoad, EncodeError, ResultUnavailable
 from exqueue.model.job import NO_JOB, Claim, Header
@@ -18,7 +19,7 @@ from exqueue.model.options import Call
 from exqueue.model.redact import NOTHING, Redact
 from exqueue.model.secret import MENTION, bare
 from exqueue.model.text import message_of, one_line, summary
-from exqueue.model.worker import Worker, is_importable, path_of, positional_names
+from exqueue.model.worker import Worker, is_importable, path_of
 
 REFERENCE: Final = b"\x01"  # (args, kwargs); the worker is found by its name in the header
 VALUE: Final = b"\x02"  # (worker, args, kwargs); the worker travels along

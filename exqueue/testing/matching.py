@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from exqueue.app import Exqueue
 from exqueue.client.jobs import Job
+from exqueue.model.arguments import check_arguments
 from exqueue.model.codec import decode
 from exqueue.model.errors import CannotLoad, ConfigError, Untrusted
 from exqueue.model.job import ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.options import Call, Configured, due_of, terms_of
 from exqueue.model.text import duration, one_line, summary
-from exqueue.model.worker import Worker, check_arguments, check_worker, path_of
+from exqueue.model.worker import Worker, check_worker, path_of
 
 ENQUEUED: Final = (Place.PENDING, Place.DELAYED, Place.WAITING)
 SHOWN: Final = 20
