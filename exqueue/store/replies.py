@@ -31,6 +31,11 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusual:
+    """It takes other steps, one job at a time; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """Done, now or when it was first asked."""
 
@@ -47,6 +52,13 @@ def read_next(queue: str, reply: list[Any]) -> Next:
     _, job_id, token, attempt, failures, crashes, since, header, body, terms = reply
     run = Run(attempt, failures, crashes, since, token.decode())
     return Claim(text_id(job_id), queue, token.decode(), run, Header.decode(header), body, Terms.decode(terms))
+
+
+def read_batch(queue: str, reply: list[Any]) -> tuple[Claim, ...]:
+    """What the step says that claims several jobs."""
+    rows = zip(*[iter(reply[1:])] * 4, strict=True)
+    found = ((text_id(job_id), Run.decode(run), header, body) for job_id, run, header, body in rows)
+    return tuple(Claim(job_id, queue, run.token, run, Header.decode(header), body) for job_id, run, header, body in found)
 
 
 def raw_id(job_id: str) -> str | bytes:
