@@ -44,7 +44,8 @@ class Enforcer:
             cell, numbers = self._board.cell(child.cell), wanted[child.slot]
             begun = cell.begun
             number = begun if begun in numbers else min((other for other in numbers if other > begun), default=0)
-            cell.stop(number)
+            if number:
+                cell.stop(number)
             if number > begun > 0:
                 continue  # it waits in a batch: its process sees that when its turn comes, and what runs now goes on
             if number != child.stopping:

@@ -56,9 +56,11 @@ def read_next(queue: str, reply: list[Any]) -> Next:
 
 def read_batch(queue: str, reply: list[Any]) -> tuple[Claim, ...]:
     """What the step says that claims several jobs."""
-    rows = zip(*[iter(reply[1:])] * 4, strict=True)
-    found = ((text_id(job_id), Run.decode(run), header, body) for job_id, run, header, body in rows)
-    return tuple(Claim(job_id, queue, run.token, run, Header.decode(header), body) for job_id, run, header, body in found)
+    claims = []
+    for job_id, run, header, body in zip(*[iter(reply[1:])] * 4, strict=True):
+        *_, since, token = run.decode().split(" ", 4)  # of a first start
+        claims.append(Claim(text_id(job_id), queue, token, Run(1, 0, 0, int(since), token), Header.decode(header), body))
+    return tuple(claims)
 
 
 def raw_id(job_id: str) -> str | bytes:
