@@ -31,6 +31,7 @@ TABLE: Final[dict[str, frozenset[Move]]] = {
     "promote": frozenset({(_D, _P), (_D, _W)}),
     "claim": frozenset({(_P, _R)}),
     "complete": frozenset({(_R, _N), (_P, _R)}),  # settles one job and claims the next: one round trip a job
+    "batch": frozenset({(_R, _N), (_P, _R)}),  # several of both
     "finish": frozenset({(_R, _N), (_R, _K), (_W, _P), (_P, _R)}),
     "retry": frozenset({(_R, _D)}),
     "snooze": frozenset({(_R, _D)}),

@@ -22,7 +22,7 @@ _SECONDS: Final = (int, float, timedelta)
 OPTIONS: Final[dict[str, tuple[type, ...]]] = {  # of a class, and the hooks
     "queue": (str,), "processes": (int,), "max_retries": (int,), "backoff": (Constant, Exponential, *_FUNCTION), "max_crashes": (int,),
     "serial": (bool,), "on_failure": (str,), "priority": (int,), "keep_result": _SECONDS, "max_running": (int,), "rate": (str,),
-    "middleware": (list, tuple), "schedule": (Cron,), "timeout": _SECONDS,
+    "middleware": (list, tuple), "schedule": (Cron,), "timeout": _SECONDS, "batch": (int,),
     "after_success": _FUNCTION, "after_error": _FUNCTION, "after_failure": _FUNCTION,
 }  # fmt: skip
 ENQUEUE: Final[dict[str, tuple[type, ...]]] = {  # of one enqueue only

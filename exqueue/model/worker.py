@@ -20,8 +20,7 @@ from exqueue.model.steer import seconds_of
 
 P = ParamSpec("P")
 
-# What will be options of workers. Refused until then: a `batch` that did nothing would promise what is not there.
-RESERVED: Final = ("batch",)
+LARGEST_BATCH: Final = 100  # one step takes no more: it holds up everybody else
 PERIODS: Final = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}  # ms
 
 Middleware = Callable[["JobInfo", Callable[[], object]], object]
@@ -64,6 +63,7 @@ class Worker:
     middleware: ClassVar[Sequence[Middleware]] = ()
     schedule: ClassVar[Cron | None] = None
     timeout: ClassVar[float | timedelta | None] = None
+    batch: ClassVar[int] = 1
 
     perform: Callable[..., object]
     job: JobInfo
@@ -111,6 +111,7 @@ class WorkerSpec:
     terms: str = ""
     keep: float | None = None
     schedule: Cron | None = None
+    batch: int = 1
 
     @staticmethod
     def decode(data: dict[str, Any]) -> WorkerSpec:
@@ -158,10 +159,7 @@ def check_worker(worker: object) -> type[Worker]:
     if inspect.isgeneratorfunction(worker.perform) or inspect.isasyncgenfunction(worker.perform):
         raise ConfigError(f"{worker.__name__}.perform has a yield in it, so calling it would run nothing; write it without")
     queue_of(worker)
-    for name in RESERVED:
-        if hasattr(worker, name):
-            raise ConfigError(f"{worker.__name__}.{name} has no effect yet, so it is refused; remove it or give it another name")
-    for name, least in (("processes", 0), ("max_retries", 0), ("max_crashes", 1), ("max_running", 1)):
+    for name, least in (("processes", 0), ("max_retries", 0), ("max_crashes", 1), ("max_running", 1), ("batch", 1)):
         value = getattr(worker, name)
         optional = name == "max_running" and value is None
         if not optional and (not isinstance(value, int) or isinstance(value, bool) or value < least):
@@ -169,6 +167,7 @@ def check_worker(worker: object) -> type[Worker]:
     seconds_option(f"{worker.__name__}.keep_result", worker.keep_result)
     _check_order(worker)
     limits_of(worker)
+    _check_batch(worker)
     if not callable(worker.backoff):
         raise ConfigError(f"{worker.__name__}.backoff is {worker.backoff!r}; use constant(30), exponential() or a function")
     seconds_option(f"{worker.__name__}.timeout", worker.timeout)
@@ -186,6 +185,24 @@ def _check_order(worker: type[Worker]) -> None:
     if not isinstance(worker.middleware, list | tuple) or not all(callable(layer) for layer in worker.middleware):
         raise ConfigError(
             f"{worker.__name__}.middleware is {worker.middleware!r}; it takes a list of functions of a job and of what to call next"
+        )
+
+
+def _check_batch(worker: type[Worker]) -> None:
+    """A batch that nothing could ever come to is refused: it would promise what is not there."""
+    if worker.batch > LARGEST_BATCH:
+        raise ConfigError(f"{worker.__name__}.batch is {worker.batch!r}; it takes at most {LARGEST_BATCH}")
+    if worker.batch == 1:
+        return
+    if worker.serial or limits_of(worker):
+        raise ConfigError(
+            f"{worker.__name__}.batch is {worker.batch}, but jobs of a worker with serial, max_running or rate are claimed one by one; "
+            "remove batch, or those"
+        )
+    if worker.max_crashes == 1:
+        raise ConfigError(
+            f"{worker.__name__}.batch is {worker.batch}, but with max_crashes = 1 no job may run again after a crash, and those of a batch "
+            "that ended before it do; remove batch, or raise max_crashes"
         )
 
 
@@ -230,7 +247,9 @@ def spec_of(worker: type[Worker]) -> WorkerSpec:
     plain = Configured(worker)
     terms, keep = terms_of(plain).encode(), keep_of(plain)
     limits = limits_of(worker)
-    return WorkerSpec(path_of(worker), queue_of(worker), worker.processes, worker.max_crashes, limits, terms, keep, worker.schedule)
+    return WorkerSpec(
+        path_of(worker), queue_of(worker), worker.processes, worker.max_crashes, limits, terms, keep, worker.schedule, worker.batch
+    )
 
 
 def check_together(specs: Sequence[WorkerSpec]) -> None:

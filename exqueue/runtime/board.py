@@ -14,7 +14,7 @@ from typing import Final
 
 CELLS: Final = 1 << 16  # pages that nobody has touched cost nothing
 CELL: Final = 64  # bytes: eight fields of eight; a line of the cache, so that neighbours do not disturb each other
-_NUMBER, _DEADLINE, _SECONDS, _RETRY, _EXTERNAL, _STOP, _URGE = range(7)
+_NUMBER, _DEADLINE, _SECONDS, _RETRY, _EXTERNAL, _STOP, _URGE, _BEGUN = range(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,10 @@ class Cell:
 
     # By the worker process.
 
+    def begin(self, number: int) -> None:
+        """Write down which job is begun, before anything of it is looked at."""
+        self._numbers[_BEGUN] = number
+
     def limit(self, job: Limited) -> None:
         """Write down how long a job may run; the deadline last, for it is what the others go by."""
         self._numbers[_NUMBER], self._times[_SECONDS], self._times[_RETRY] = job.number, job.seconds, job.retry
@@ -79,6 +83,11 @@ class Cell:
         return self._runner[0]
 
     # By the runner, and the fork server.
+
+    @property
+    def begun(self) -> int:
+        """The number of the job that was begun last. What was claimed together with it and has a higher one has not begun."""
+        return self._numbers[_BEGUN]
 
     def limited(self) -> Limited | None:
         """The job that runs, if it has a time limit."""

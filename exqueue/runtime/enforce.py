@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Final
 
@@ -36,13 +37,20 @@ class Enforcer:
 
     def stop(self, tokens: Collection[str], now: float) -> None:
         """Stop the jobs of these starts, as far as they are ours, and forget those that are not among them any more."""
-        numbers = {token.rpartition("/")[0]: number_of(token) for token in tokens}
+        wanted = defaultdict[str, set[int]](set)
+        for token in tokens:
+            wanted[token.rpartition("/")[0]].add(number_of(token))
         for child in self._staff.living():
-            number = numbers.get(child.slot, 0)
+            cell, numbers = self._board.cell(child.cell), wanted[child.slot]
+            begun = cell.begun
+            number = begun if begun in numbers else min((other for other in numbers if other > begun), default=0)
+            if number:
+                cell.stop(number)
+            if number > begun > 0:
+                continue  # it waits in a batch: its process sees that when its turn comes, and what runs now goes on
             if number != child.stopping:
                 child.stopping, child.stopping_since = number, now
                 if number:
-                    self._board.cell(child.cell).stop(number)
                     self._staff.signal(child, signal.SIGALRM)
             elif number and now >= child.stopping_since + self._kill_after / 2:
                 self._insist(child, number, late=now >= child.stopping_since + self._kill_after)

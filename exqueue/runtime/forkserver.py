@@ -157,10 +157,10 @@ class ForkServer:
         )
         settings, host = self._settings, host_id()
         channel = open_channel(settings.url, timeout=REPLY, patience=1.0)
-        limits = spec_of(self._workers[worker]).limits
+        spec = spec_of(self._workers[worker])
         envelope = Envelope(settings.namespace, settings.signing_keys, settings.max_body)
         redact = Redact.parse(settings.redact)
-        post = Post(slot, self._runner["runner"], queue, info.encode(), limits, envelope, redact, settings.lease, host)
+        post = Post(slot, self._runner["runner"], queue, info.encode(), spec.limits, envelope, redact, settings.lease, host, spec.batch)
         return WorkerProcess(Store(channel, settings.namespace, settings.copies), post, dict(self._workers), cell).run()
 
     def _reap(self) -> None:

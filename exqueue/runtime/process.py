@@ -1,4 +1,4 @@
-"""A worker process: claim, run, settle, again; one job at a time, on one slot, with a connection of its own."""
+"""A worker process: claim, run, settle, again; on one slot, with a connection of its own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from exqueue.model import policy as verdicts
 from exqueue.model.errors import StoreError, StoreRefused
 from exqueue.model.job import Claim
 from exqueue.model.worker import Worker
+from exqueue.runtime.batches import Batch, Batches
 from exqueue.runtime.board import Cell
+from exqueue.runtime.execute import Around, Execution
 from exqueue.runtime.rest import lay_to_rest
 from exqueue.runtime.watch import Watch
-from exqueue.runtime.work import LOG, Post, Work
+from exqueue.runtime.work import LOG, Post
 from exqueue.store.blocking import readable
 from exqueue.store.replies import Closed, Empty, Next, Unregistered
 from exqueue.store.steps import Store
@@ -27,7 +29,7 @@ ORDERLY: Final = 74  # exit code: ended because it was asked to; not 0, which is
 FENCED: Final = 75  # exit code: our slot was closed by somebody who took us for dead
 
 
-class WorkerProcess(Work):
+class WorkerProcess(Batches):
     """The loop. Ends when asked to by SIGTERM, after the job it is running; a SIGKILL at any line loses nothing."""
 
     def __init__(self, store: Store, post: Post, known: dict[str, type[Worker]], cell: Cell | None = None) -> None:
@@ -40,13 +42,13 @@ class WorkerProcess(Work):
         opened = self._insist("open its slot", self._register, give_up=lambda: self._watch.stopping)
         if opened is not True:
             return ORDERLY if opened is None else FENCED
-        claim: Claim | None = None
-        while not self._watch.stopping or claim:
-            if claim:
-                claim = self._work(claim)
+        held: Claim | Batch | None = None
+        while not self._watch.stopping or held:
+            if held:
+                held = self._work(held) if isinstance(held, Claim) else self._run_batch(held)
                 continue
             match self._insist("claim a job", self._next, give_up=lambda: self._watch.stopping):
-                case Claim() as claim:
+                case Claim() | tuple() as held:
                     pass
                 case Unregistered():
                     LOG.warning(
@@ -61,10 +63,10 @@ class WorkerProcess(Work):
         post = self._post
         return self._store.register(post.queue, post.slot, post.info, post.runner)
 
-    def _next(self) -> Next | Unregistered:
+    def _next(self) -> Next | Unregistered | Batch:
         # What the slot holds is asked for first: a move whose reply was lost, or that we were told to forget, lies there.
         found = self._claim() if self._may_begin() else Empty()
-        if isinstance(found, Claim | Unregistered) or self._watch.stopping:
+        if isinstance(found, Claim | Unregistered | tuple) or self._watch.stopping:
             return self._give_back(found)
         self._watch.relisten()
         if not self._may_begin():  # until its runner, or the fork server, runs again and kills us or beats
@@ -88,20 +90,20 @@ class WorkerProcess(Work):
         silent = post.lease and heard and time.monotonic() - heard >= post.lease
         return not silent and super()._may_begin()
 
-    def _claim(self) -> Next | Unregistered:
-        post = self._post
-        return self._store.claim(post.queue, post.slot, self._token(), post.limits)
-
-    def _give_back(self, found: Next | Unregistered) -> Next | Unregistered:
-        if isinstance(found, Claim) and not self._may_begin():  # it arrived together with the signal
-            self._store.apply(found, self._post.slot, verdicts.Release())
+    def _give_back(self, found: Next | Unregistered | Batch) -> Next | Unregistered | Batch:
+        if isinstance(found, Claim | tuple) and not self._may_begin():  # it arrived together with the signal
+            for claim in found if isinstance(found, tuple) else (found,):
+                self._store.apply(claim, self._post.slot, verdicts.Release())
             return Empty()
         return found
 
-    def _work(self, claim: Claim) -> Claim | None:
+    def _execute(self, claim: Claim, chance: float, around: Around | None = None) -> Execution:
         if self._watch.robbed:  # by the job before
             self._watch.listen()
-        if claim.run.attempt > 1 and not self._is_ours_alone(claim):
+        return super()._execute(claim, chance, around)
+
+    def _work(self, claim: Claim) -> Claim | None:
+        if claim.run.attempt > 1 and not self._is_ours_alone(claim):  # of a batch none has begun before
             self._insist("put back a job", lambda: self._store.apply(claim, self._post.slot, verdicts.Release()))
             self._pause(REFUSED_PAUSE)
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -15,7 +16,7 @@ from exqueue.model.policy import Constant, Policy
 from exqueue.model.steer import JobTimeout
 from exqueue.model.text import duration, one_line
 from exqueue.model.worker import WorkerSpec
-from exqueue.runtime.board import Limited
+from exqueue.runtime.board import Limited, number_of
 from exqueue.store.reads import Reader
 from exqueue.store.replies import Settled
 from exqueue.store.steps import Store
@@ -28,7 +29,7 @@ class Death:
     """How a process ended. `beat`: its runner's counter as seen for a whole lease, empty when the death is certain.
 
     `status`: as in `outcome.death`. `ours`: exqueue killed it on purpose, so its job is not to blame.
-    `overrun`: what it was running, if the time of that was up.
+    `overrun`: what it was running, if the time of that was up. `begun`: the number of the claim it began last, 0 if nobody knows.
     """
 
     slot: str
@@ -38,6 +39,7 @@ class Death:
     beat: str = ""
     ours: bool = False
     overrun: Limited | None = None
+    begun: int = 0
 
 
 class Recovery:
@@ -51,13 +53,18 @@ class Recovery:
     def take_back(self, queue: str, death: Death) -> bool:
         """Recover one slot; False if its runner turned out to live. Raises StoreError: call again later."""
         for _ in range(100):
-            started = self._started(queue, death.slot)
-            if started and (verdict := self._settling(queue, started, death)):
-                self._settle(started, death, verdict)
+            starts = self._starts(queue, death.slot)
+            settling = [(job, verdict) for job in starts if (verdict := self._settling(queue, job, death))]
+            for job, verdict in settling:
+                self._settle(job, death, verdict)
+            if settling:
                 continue
+            started = _cut_off(starts, death.begun)
             max_crashes = self._max_crashes.get(started.header.worker, Policy().max_crashes) if started else 0
             crashed = self._judge(started, death, max_crashes) if started else None
-            claim = (started.id, started.run.token) if started else ("", "")
+            # Where none was cut off, and some have ended and are not settled, the token says up to which.
+            last = f"{death.slot}/{death.begun}" if starts else ""
+            claim = (started.id, started.run.token) if started else ("", last)
             answer = self._store.recover(queue, death.slot, death.runner, death.beat, claim, crashed)
             if answer != "changed":
                 if started and crashed and answer == "recovered":
@@ -65,12 +72,10 @@ class Recovery:
                 return answer != "alive"
         return False
 
-    def _started(self, queue: str, slot: str) -> JobRecord | None:
-        for job_id in self._reader.held(queue, [slot]).get(slot, []):
-            record = self._reader.find(queue, job_id)
-            if record and record.run.slot == slot:
-                return record
-        return None
+    def _starts(self, queue: str, slot: str) -> list[JobRecord]:
+        """What the slot has claimed, in that order."""
+        found = [self._reader.find(queue, job_id) for job_id in self._reader.held(queue, [slot]).get(slot, [])]
+        return [record for record in found if record and record.run.slot == slot]
 
     def _settling(self, queue: str, job: JobRecord, death: Death) -> verdicts.Settling | None:
         """What becomes of a job whose process was killed on purpose or for its sake; None for a crash, which is recovered."""
@@ -83,7 +88,7 @@ class Recovery:
             message = f"{JobTimeout(death.overrun.seconds)}; the worker process {o.death(death.status)}"
             outcome = o.TimedOut(_error(job, death, "timeout", "JobTimeout", message))
             policy = Policy(job.run.failures + (death.overrun.retry >= 0), backoff=Constant(death.overrun.retry))
-        elif death.ours:
+        elif death.ours and number_of(job.run.token) >= death.begun:  # one that has ended before is as after a crash
             outcome = o.Interrupted()
         else:
             return None
@@ -102,6 +107,18 @@ class Recovery:
         verdict = verdicts.settle(o.Crashed(error), job.run, Policy(max_crashes=max_crashes), 0.0)
         assert isinstance(verdict, verdicts.Fail | verdicts.Recover)  # noqa: S101 (for mypy: what a crash leads to)
         return verdict
+
+
+def _cut_off(starts: Sequence[JobRecord], begun: int) -> JobRecord | None:
+    """The job that a process was running when it died, as far as is known.
+
+    Of jobs that were claimed together those before it have ended, those after it have not begun. Where none of them has, or
+    nobody knows, it is the first: what comes back runs alone, so that one that kills its process is found out in the end.
+    """
+    numbers = [number_of(job.run.token) for job in starts]
+    if begun in numbers:
+        return starts[numbers.index(begun)]
+    return None if any(number < begun for number in numbers) else next(iter(starts), None)
 
 
 def _error(job: JobRecord, death: Death, reason: str, kind: str, message: str) -> ErrorInfo:

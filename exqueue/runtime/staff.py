@@ -143,9 +143,10 @@ class Staff:
         orderly = child.killed or status in (ORDERLY, FENCED)
         self.crew.ended(child, orderly=orderly, now=now)
         where = f"{socket.gethostname()}:{child.pid}"
-        limited = self._board.cell(child.cell).limited()
+        cell = self._board.cell(child.cell)
+        limited = cell.limited()
         overrun = limited if limited and now >= limited.deadline else None
-        self.dead.append((child, Death(child.slot, self._runner, where, status, ours=orderly, overrun=overrun)))
+        self.dead.append((child, Death(child.slot, self._runner, where, status, ours=orderly, overrun=overrun, begun=cell.begun)))
         if not orderly:
             LOG.warning("worker process %d of %s ended with status %s", child.pid, child.spec.name, status)
 

@@ -99,6 +99,11 @@ class Watch:
 
     # The job that runs.
 
+    def admit(self, number: int) -> bool:
+        """Before anything of a job is looked at; False if it shall not run at all: a person has asked that it be stopped."""
+        self._cell.begin(number)
+        return not self._cell.is_stopped(number)
+
     def begin(self, number: int, seconds: float, retry: float) -> None:
         """A job begins. `number`: of its claim; `seconds`: its time limit, 0 for none; `retry`: see `Limited`."""
         self._number = number

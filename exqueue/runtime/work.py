@@ -22,6 +22,7 @@ from exqueue.model.redact import NOTHING, Redact
 from exqueue.model.text import duration, one_line, shorten
 from exqueue.model.worker import Worker
 from exqueue.runtime import callbacks, logs
+from exqueue.runtime.board import number_of
 from exqueue.runtime.delivery import deliver
 from exqueue.runtime.errors import MESSAGE_LIMIT
 from exqueue.runtime.execute import Around, Execution, execute
@@ -41,7 +42,7 @@ class Post:
 
     `envelope`: what verifies bodies, and signs results. `redact`: what errors do not show. `lease`: seconds without a beat
     after which others may recover what this host's processes run; 0 where no runner beats. `host`: as in `SlotInfo`, where it
-    has other worker processes.
+    has other worker processes. `batch`: most jobs claimed at once.
     """
 
     slot: str
@@ -53,6 +54,7 @@ class Post:
     redact: Redact = NOTHING
     lease: float = 0.0
     host: str = ""
+    batch: int = 1
 
 
 class Work:
@@ -75,6 +77,8 @@ class Work:
             return self._settle(claim, done, verdicts.settle(done.outcome, claim.run, done.policy, chance))
 
     def _execute(self, claim: Claim, chance: float, around: Around | None = None) -> Execution:
+        if not self._watch.admit(number_of(claim.token)):
+            return Execution(outcomes.Cancelled(), verdicts.Policy())
         report, post = functools.partial(self._report, claim), self._post
         done = execute(
             claim, self._known, self._watch, chance, report=report, around=around, envelope=post.envelope, redact=post.redact
@@ -92,7 +96,7 @@ class Work:
 
     def _complete(self, claim: Claim, done: Execution) -> Claim | None:
         post, worker = self._post, done.worker
-        token = "" if not self._may_begin() or callbacks.wants_success(worker) else self._token()
+        token = "" if not self._may_begin() or callbacks.wants_success(worker) else self._following()
         keep_ms, result = self._kept(claim, done)
         reply = self._insist(
             "settle a job", lambda: self._store.complete(claim, post.slot, token, post.limits, keep_ms=keep_ms, result=result)
@@ -102,13 +106,21 @@ class Work:
             return None
         if claim.terms.chained:
             self._follow(claim)
-        if worker is not None and callbacks.wants_success(worker) and isinstance(done.outcome, outcomes.Returned):
-            callbacks.after_success(worker, done.outcome.result)
-            self._end_if_forked()
+        self._succeeded(done)
         if isinstance(reply, Claim) and not self._may_begin():  # the signal came while the next job was on its way
             self._insist("put back a job", lambda: self._store.apply(reply, post.slot, verdicts.Release()))
             return None
         return reply if isinstance(reply, Claim) else None
+
+    def _following(self) -> str:
+        """The token of the job that is claimed together with a settlement; empty for none."""
+        return self._token()
+
+    def _succeeded(self, done: Execution) -> None:
+        worker = done.worker
+        if worker is not None and callbacks.wants_success(worker) and isinstance(done.outcome, outcomes.Returned):
+            callbacks.after_success(worker, done.outcome.result)
+            self._end_if_forked()
 
     def _may_begin(self) -> bool:
         """Whether another job may be begun."""

@@ -31,6 +31,11 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusual:
+    """It takes other steps, one job at a time; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """Done, now or when it was first asked."""
 
@@ -47,6 +52,15 @@ def read_next(queue: str, reply: list[Any]) -> Next:
     _, job_id, token, attempt, failures, crashes, since, header, body, terms = reply
     run = Run(attempt, failures, crashes, since, token.decode())
     return Claim(text_id(job_id), queue, token.decode(), run, Header.decode(header), body, Terms.decode(terms))
+
+
+def read_batch(queue: str, reply: list[Any]) -> tuple[Claim, ...]:
+    """What the step says that claims several jobs."""
+    claims = []
+    for job_id, run, header, body in zip(*[iter(reply[1:])] * 4, strict=True):
+        *_, since, token = run.decode().split(" ", 4)  # of a first start
+        claims.append(Claim(text_id(job_id), queue, token, Run(1, 0, 0, int(since), token), Header.decode(header), body))
+    return tuple(claims)
 
 
 def raw_id(job_id: str) -> str | bytes:

@@ -57,8 +57,8 @@ _ENQUEUING: Final = ("enqueue", "push")
 _STEPS: Final = {
     Role.PRODUCER: _ENQUEUING,
     Role.RUNNER: (  # its jobs may enqueue others
-        *_ENQUEUING, "beat", "bury", "claim", "complete", "deliver", "depart", "discard", "fail", "finish", "fire", "promote", "purge",
-        "recover", "register", "release", "report", "retry", "schedule", "snooze", "unschedule",
+        *_ENQUEUING, "batch", "beat", "bury", "claim", "complete", "deliver", "depart", "discard", "fail", "finish", "fire", "promote",
+        "purge", "recover", "register", "release", "report", "retry", "schedule", "snooze", "unschedule",
     ),
     Role.OPERATOR: ("cancel", "delete", "pause", "requeue", "resume", "skip", "stop"),
     Role.VIEWER: (),

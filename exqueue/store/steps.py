@@ -16,7 +16,7 @@ from exqueue.store.base import BATCH, located
 from exqueue.store.care import CareSteps
 from exqueue.store.keys import registry_key, schema_key
 from exqueue.store.person import PersonSteps
-from exqueue.store.replies import Next, Settled, Stale, Unregistered, raw_id, read_next, text_id
+from exqueue.store.replies import Next, Settled, Stale, Unregistered, Unusual, raw_id, read_batch, read_next, text_id
 from exqueue.store.schema import heed, parse_schema
 from exqueue.store.scripts import script
 
@@ -122,6 +122,20 @@ class Store(PersonSteps, CareSteps):
         if reply[0] == b"stale":
             return Stale()
         return Settled() if reply[0] == b"completed" else read_next(claim.queue, reply)
+
+    def batch(
+        self, queue: str, slot: str, done: Sequence[Claim], first: int = 0, most: int = 0
+    ) -> tuple[Claim, ...] | Unregistered | Unusual:
+        """Settle jobs that have succeeded, plain ones that stand at the head of what the slot holds, a hundred at most.
+
+        With a `first`, the number for the first token, claim up to `most` that stand next; asked again, those that were claimed
+        then. Nothing is claimed where the next job is not plain or has begun before: that is for `claim`.
+        """
+        rest = [part for claim in done for part in (raw_id(claim.id), claim.token)]
+        reply = self._run("batch", queue, rest, slot=slot, first=first or "", most=most)
+        if reply[0] == b"unusual":
+            return Unusual()
+        return Unregistered() if reply[0] == b"unregistered" else read_batch(queue, reply)
 
     def apply(self, claim: Claim, slot: str, verdict: verdicts.Settling) -> Settled | Stale:
         """Settle a job that has not succeeded; one that a person wants to be stopped is discarded, whatever the verdict."""

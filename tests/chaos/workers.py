@@ -46,7 +46,9 @@ class Chaotic(Worker):
 
 
 class Plain(Chaotic):
-    """Without a key."""
+    """Without a key; several at once."""
+
+    batch = 8
 
 
 class Invoice(Chaotic):

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from exqueue.model.job import Claim
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker, limits_of, path_of, spec_of
+from exqueue.runtime.batches import Batch
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Identity
 from exqueue.runtime.crew import Child, Crew
@@ -47,19 +48,24 @@ class Process(WorkerProcess):
 
     def __init__(self, store: Store, child: Child, info: str, runner: str, worker: type[Worker], board: Board) -> None:
         cell = board.cell(child.cell)
-        post = Post(child.slot, runner, child.spec.queue, info, limits_of(worker))
+        post = Post(child.slot, runner, child.spec.queue, info, limits_of(worker), batch=worker.batch)
         super().__init__(store, post, {path_of(worker): worker}, cell)
-        self.watch = QuietWatch(cell)
+        self.watch, self._cell = QuietWatch(cell), cell
         self._watch = self.watch
         self._found_nothing = 0
         self.stale: list[str] = []
 
-    def _claim(self) -> Next | Unregistered:
+    def _claim(self) -> Next | Unregistered | Batch:
         found = super()._claim()
         self._found_nothing = self._found_nothing + 1 if isinstance(found, Empty | Closed) else 0
         if self._found_nothing == 2:
             self.watch.stopping = True
         return found
+
+    @property
+    def begun(self) -> int:
+        """The number of the claim of the job that it began last."""
+        return self._cell.begun
 
     def _tell_stale(self, claim: Claim) -> None:  # type: ignore[override]
         self.stale.append(claim.id)

@@ -12,7 +12,7 @@ from exqueue.model.options import Call
 from exqueue.model.steer import Snooze
 from exqueue.model.worker import Worker
 from tests.faults.program import Program, of_key, once, plain, rejected_until_mended, until_mended
-from tests.faults.workers import Alone, Fragile, Kept, Plain, Serial, Told, Yearly
+from tests.faults.workers import Alone, Batched, Fragile, Kept, Plain, Serial, Told, Yearly
 from tests.faults.world import World
 
 
@@ -210,6 +210,15 @@ def _told(w: World) -> None:
     w.turn("r")
 
 
+def _batched(w: World) -> None:
+    w.enqueue("c", "a", "b", "c", "d", worker=lambda job_id: Batched.options(id=job_id))
+    w.enqueue("c", "k1", worker=lambda job_id: Batched.options(id=job_id, key="k"))
+    w.runner("r")
+    w.work("r")
+    w.turn("r")
+    w.work("r")
+
+
 def _scheduled(w: World) -> None:
     w.runner("r")
     w.eye.ask([("HSET", "t:{Yearly}:schedules", f"{Yearly.__module__}:Yearly", f"{10**12} UTC 0 0 1 1 *")])
@@ -245,6 +254,7 @@ PROGRAMS: Final = {
         Program("returned", _returned, plays={"k1": _fails_last}, lines=(("k1", "k2"),)),
         Program("limited", _limited, (Alone,), {"a": _while_other_waits}, queue=("a", "b")),
         Program("told", _told, (Told,), queue=("a", "b")),
+        Program("batched", _batched, (Batched,), {"b": once(Snooze(60))}),
         Program("scheduled", _scheduled, (Yearly,), ticks=1),
     )
 }  # fmt: skip

@@ -60,6 +60,12 @@ class Alone(Plain):
     processes = 2
 
 
+class Batched(Plain):
+    """Three at once."""
+
+    batch = 3
+
+
 class Told(Plain):
     """Wants to know what becomes of it."""
 

@@ -12,6 +12,7 @@ from exqueue.model.errors import StoreError
 from exqueue.model.job import Run
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker
+from exqueue.runtime.board import number_of
 from exqueue.runtime.crew import Child
 from exqueue.store.channel import Channel
 from exqueue.store.reads import Reader
@@ -63,17 +64,21 @@ class World(Traffic):
         for slot, (name, _, turns, _) in list(self._running.items()):
             if name == actor or self._runners.get(actor) is turns:
                 self.dead.add(name)
-                self._note(self.crashes, slot)
+                self._note(self.crashes, slot, seen=name == actor)
         return killed
 
-    def _note(self, count: Counter[str], slot: str) -> None:
-        """Count what a process was running that does not run any more."""
-        queue = self._running[slot][3].spec.queue
+    def _note(self, count: Counter[str], slot: str, *, seen: bool = True) -> None:
+        """Count what a process was running that does not run any more; `seen`: by its runner, which knows how far it had come.
+
+        Of a batch one at most: the others had ended, or had not begun.
+        """
+        _, process, _, child = self._running[slot]
+        queue, begun = child.spec.queue, process.begun if seen else 0
         stops = self.reader.stops(queue)
-        for job_id in self.reader.held(queue, [slot]).get(slot, []):
-            run = self._run(queue, job_id)
-            if run.slot == slot and stops.get(job_id) != run.token:
-                count[job_id] += 1
+        runs = {job_id: self._run(queue, job_id) for job_id in self.reader.held(queue, [slot]).get(slot, [])}
+        held = {number_of(run.token): job_id for job_id, run in runs.items() if run.slot == slot and stops.get(job_id) != run.token}
+        if held and (begun in held or min(held) > begun):
+            count[held[begun] if begun in held else held[min(held)]] += 1
 
     def _run(self, queue: str, job_id: str) -> Run:
         return Run.decode(self.eye.ask([("HGET", f"t:{{{queue}}}:runs", job_id)])[0])

@@ -6,7 +6,7 @@ from exqueue.model.lifecycle import TABLE, Place, mermaid
 
 MOVES = {move for moves in TABLE.values() for move in moves}
 BY_A_PERSON = {"requeue", "delete", "cancel", "discard"}
-SUCCEEDED = {"complete", "finish", "purge"}
+SUCCEEDED = {"batch", "complete", "finish", "purge"}
 
 
 def test_every_place_can_be_reached_and_left() -> None:

@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
+from exqueue.model.arguments import check_arguments
 from exqueue.model.errors import BadArguments, ConfigError, ExqueueError
 from exqueue.model.names import check_name
 from exqueue.model.options import Configured, call
 from exqueue.model.policy import constant
 from exqueue.model.schedule import cron
 from exqueue.model.worker import (
-    RESERVED,
     Worker,
     WorkerSpec,
-    check_arguments,
     check_worker,
     is_importable,
     limit_of,
@@ -130,11 +129,27 @@ def test_a_time_limit_is_seconds_or_a_timedelta(timeout: object) -> None:
     assert check_worker(worker) is worker
 
 
-@pytest.mark.parametrize("option", RESERVED)
-def test_an_option_that_does_nothing_yet_is_refused(option: str) -> None:
-    assert (
-        refused(with_options(**{option: None})) == f"Sync.{option} has no effect yet, so it is refused; remove it or give it another name"
-    )
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"batch": 0}, "Sync.batch is 0; it takes a whole number from 1"),
+        ({"batch": True}, "Sync.batch is True; it takes a whole number from 1"),
+        ({"batch": 101}, "Sync.batch is 101; it takes at most 100"),
+        ({"batch": 2, "serial": True}, "Sync.batch is 2, but jobs of a worker with serial, max_running or rate are claimed one by one;"),
+        (
+            {"batch": 2, "rate": "1/second"},
+            "Sync.batch is 2, but jobs of a worker with serial, max_running or rate are claimed one by one;",
+        ),
+        ({"batch": 2, "max_crashes": 1}, "Sync.batch is 2, but with max_crashes = 1 no job may run again after a crash,"),
+    ],
+)
+def test_a_batch_that_cannot_be_is_refused(options: dict[str, object], why: str) -> None:
+    assert refused(with_options(**options)).startswith(why)
+
+
+@pytest.mark.parametrize("options", [{"batch": 100}, {"batch": 1, "serial": True}, {"batch": 1, "max_crashes": 1}])
+def test_a_batch_is_what_a_runner_knows_of_a_worker(options: dict[str, Any]) -> None:
+    assert spec_of(check_worker(with_options(**options))).batch == options["batch"]
 
 
 @pytest.mark.parametrize("name", ["a b", "a\n", "{q}", "x" * 201, "\x1b", "*", 5, ["q"]], ids=repr)

@@ -108,3 +108,20 @@ def test_a_wish_that_is_fulfilled_is_forgotten(bench: Bench) -> None:
 @pytest.mark.parametrize("token", ["r.2/7", "r.1/", "r.1/x", "-", "r.1", "\x00"])
 def test_a_wish_for_the_job_of_somebody_else_is_not_ours(bench: Bench, token: str) -> None:
     assert bench.hears(token, 100, 200, 300) == []
+
+
+def test_a_job_that_waits_in_a_batch_is_marked_and_the_one_that_runs_is_left_alone(bench: Bench) -> None:
+    bench.cell.begin(7)
+    assert (bench.hears("r.1/9", 100, 200, 300), bench.cell.is_stopped(9)) == ([], True)
+    bench.cell.begin(9)
+    assert bench.hears("r.1/9", 300, 301, 305) == [ALRM, TERM]
+
+
+def test_of_several_that_shall_stop_the_one_that_runs_is_the_first_and_then_the_next_that_waits(bench: Bench) -> None:
+    wanted = {"r.1/7", "r.1/8", "r.1/9", "r.1/5"}
+    stopped = []
+    for begun in (6, 7, 8):
+        bench.cell.begin(begun)
+        bench.enforcer.stop(wanted, begun)
+        stopped.append([number for number in range(10) if bench.cell.is_stopped(number)])
+    assert (stopped, bench.staff.sent) == ([[7], [7], [8]], [ALRM, ALRM])

@@ -99,13 +99,14 @@ def test_under_load_one_step_settles_a_job_and_claims_the_next(app: Exqueue, han
     assert recording.steps == ["register", "claim", *["complete"] * 10]
 
 
-def test_while_the_runner_is_silent_for_a_lease_no_other_job_is_begun(app: Exqueue, handlers: None) -> None:
+@pytest.mark.parametrize("batch", [1, 2])
+def test_while_the_runner_is_silent_for_a_lease_no_other_job_is_begun(app: Exqueue, handlers: None, batch: int) -> None:
     """Others may have recovered by then what its other processes still run."""
     board = Board.create()
     app.enqueue_many(Silence, [call(), call()])
     board.heard = time.monotonic()
     Silence.board = board
-    process = WorkerProcess(app.store, replace(POST, queue="Silence", lease=5.0), {}, board.cell(0))
+    process = WorkerProcess(app.store, replace(POST, queue="Silence", lease=5.0, batch=batch), {}, board.cell(0))
     assert (process.run(), app.queue(Silence).counts()) == (ORDERLY, Counts(enqueued=2, completed=1, pending=1))
     board.close()
 

@@ -29,6 +29,8 @@ class Answers:
         self.now = now
         if name in BY_TOKEN:
             self._check_answer(name, argv, reply, queue)
+        if name == "batch" and reply[0] in (b"completed", b"claimed"):
+            self._check_batch(argv, queue)
         if name == "bury" and reply[0] == b"buried":
             self._settled.pop(argv[0], None)
             self._left.pop((queue, argv[0]), None)
@@ -39,6 +41,10 @@ class Answers:
         """Now it has. Raises Violation."""
         if name in ("claim", "complete", "finish"):
             self._check_claim(name, argv, reply)
+        if name == "batch" and argv[1] and reply[0] in (b"completed", b"claimed", b"empty"):
+            held, given = [story.id for story in self._history.running(argv[0])], [job.decode() for job in reply[1::4]]
+            if given != held:
+                raise Violation(f"{argv[0]} holds {held}, and is answered {given}")
 
     def _beat(self, name: str, queue: str, argv: list[Any], reply: Any, clock_ms: int) -> None:
         """Whoever is recovered for want of a beat has not beaten since that was seen."""
@@ -72,12 +78,20 @@ class Answers:
         if owned and reply[0] != b"stopped":
             self._settled[slot] = token
 
+    def _check_batch(self, argv: list[Any], queue: str) -> None:
+        """All that are settled together were its own, or were settled when it was asked before."""
+        slot, done = argv[0], list(zip(argv[3::2], argv[4::2], strict=True))
+        for job, token in done:
+            if self._history.story(queue, job).token != token and self._settled.get(slot) != done[-1][1]:
+                raise Violation(f"{job} is settled by {token}, and it is not its own")
+        if done:
+            self._settled[slot] = done[-1][1]
+            self.counts["batches"] += len(done) > 1
+
     def _check_claim(self, name: str, argv: list[Any], reply: Any) -> None:
         """A slot that holds a job it has begun is answered with that, and with no other."""
         slot, token = argv[0], argv[1] if name == "claim" else argv[3]
-        held = self._history.held.get(slot)
-        if held and not (held.place == "running" and held.token.startswith(f"{slot}/")):
-            held = None
+        held = next(iter(self._history.running(slot)), None)
         given = reply[1].decode() if reply[0] == b"claimed" else None
         if token and given != (held.id if held else None) and reply[0] not in (b"stale", b"unusual", b"unregistered"):
             raise Violation(f"{slot} holds {held.id if held else 'nothing'}, and is answered {given or reply[0]}")

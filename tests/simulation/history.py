@@ -50,7 +50,7 @@ class Story:
 
 
 class History:
-    """All jobs of one seed. `queue, id` names one. `held`: what each slot was given last."""
+    """All jobs of one seed. `queue, id` names one. `held`: what each slot was given last, and has not settled."""
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[str, str], Story] = {}
@@ -60,7 +60,7 @@ class History:
         self.counts: Counter[str] = Counter()
         self.lines: dict[str, list[str]] = {}
         self.moved: dict[str, set[str]] = defaultdict(set)
-        self.held: dict[str, Story] = {}
+        self.held: dict[str, list[Story]] = defaultdict(list)
         self._orders = itertools.count(1)
 
     def step(self, name: str, queue: str, argv: list[Any], reply: Any, look: Look) -> None:
@@ -115,8 +115,8 @@ class History:
                 raise Violation(f"{job} and {other.id} have the unique name {unique}")
 
     def _happen(self, name: str, event: str, job: Story, argv: list[Any], reply: Any) -> None:
-        if event in SETTLES and name != "recover" and (job.place != "running" or job.token != argv[2]):
-            raise Violation(f"{job.id} {event} by {argv[2]}, but it is {job.place} {job.token}")
+        if event in SETTLES and name != "recover" and (job.place != "running" or job.token != _token(name, argv, job.id)):
+            raise Violation(f"{job.id} {event} by {_token(name, argv, job.id)}, but it is {job.place} {job.token}")
         handler = getattr(self, f"_{event}", None)
         if handler is not None:
             handler(job, name, argv, reply)
@@ -134,11 +134,15 @@ class History:
             if other is not job and other.rank < job.rank and other.place == "ready":
                 raise Violation(f"{job.id} is claimed before {other.id}, which is before it in the line")
         job.place, job.begun, job.behind = "running", True, ""
-        self.held[argv[0]] = job
-        job.token = argv[1] if name == "claim" else argv[3]
+        job.token, told = _claim_of(reply, job.id, batch=name == "batch")
+        self.held[argv[0]] = [*self.running(argv[0]), job]
         job.counts[0] += 1
-        if [reply[3], reply[4], reply[5]] != job.counts:
-            raise Violation(f"{job.id} has counts {reply[3:6]}, and should have {job.counts}")
+        if told != job.counts:
+            raise Violation(f"{job.id} has counts {told}, and should have {job.counts}")
+
+    def running(self, slot: str) -> list[Story]:
+        """What a slot was given and has not settled, in that order."""
+        return [job for job in self.held[slot] if job.place == "running" and job.token.startswith(f"{slot}/")]
 
     def _check_key(self, job: Story) -> None:
         if not job.terms.key:
@@ -167,10 +171,10 @@ class History:
         job.place, job.token, job.begun = "ready", "", False
         job.counts[0] -= 1
 
-    def _recovered(self, job: Story, *_: Any) -> None:
+    def _recovered(self, job: Story, _name: str, argv: list[Any], *_: Any) -> None:
         self._must_be(job, "recovered", "running")
         job.place, job.token = "ready", ""
-        job.counts[2] += 1
+        job.counts[2] += argv[3] == job.id  # else it had ended, and was not settled
 
     def _failed(self, job: Story, name: str, argv: list[Any], *_: Any) -> None:
         self._must_be(job, "failed", "running")
@@ -220,6 +224,19 @@ class History:
     def _must_be(job: Story, event: str, *places: str) -> None:
         if job.place not in places:
             raise Violation(f"{job.id} was {event}, though it was {job.place}")
+
+
+def _token(name: str, argv: list[Any], job: str) -> str:
+    """The token that a settlement of this job was done with."""
+    return str(argv[argv.index(job, 3) + 1] if name == "batch" else argv[2])
+
+
+def _claim_of(reply: list[Any], job: str, *, batch: bool) -> tuple[str, list[int]]:
+    """Token and counts of a job that was claimed."""
+    if not batch:
+        return reply[2].decode(), [reply[3], reply[4], reply[5]]
+    attempt, failures, crashes, _, token = reply[reply.index(job.encode(), 1) + 1].decode().split(" ", 4)
+    return token, [int(attempt), int(failures), int(crashes)]
 
 
 def _rows(name: str, argv: list[Any]) -> list[tuple[Any, Any, Any]]:

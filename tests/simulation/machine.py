@@ -18,7 +18,7 @@ from exqueue.model.errors import ExqueueError
 from exqueue.model.ids import new_id
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker, WorkerSpec
-from exqueue.runtime import caretaker, rest, runner, staff, work
+from exqueue.runtime import batches, caretaker, rest, runner, staff, work
 from exqueue.runtime.board import Board, Cell
 from exqueue.runtime.caretaker import Identity
 from exqueue.runtime.forkserver import LATE
@@ -225,7 +225,7 @@ class SimRunner(Runner):
         """What the fork server does in a child."""
         me, channel = self._me, Channel(self.kernel.wire.connect, where="sim", patience=1.0)
         info = SlotInfo(slot, me.runner, me.host, process.pid, process.pid, me.pid, me.start, spec.name, me.host, LEASE)
-        post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits, lease=LEASE, host=me.host)
+        post = Post(slot, me.runner, spec.queue, info.encode(), spec.limits, lease=LEASE, host=me.host, batch=spec.batch)
         worker = SimProcess(self.kernel, process, Store(channel, NAMESPACE), post, self._known, self._board.cell(cell))
         return worker.play(self._play, process)
 
@@ -265,6 +265,7 @@ def played(kernel: Kernel) -> Iterator[None]:
     replaced += [(module, "new_id", lambda: f"j{next(ids)}") for module in _those_that_know("new_id", new_id)]
     replaced += [
         (work, "random", SimpleNamespace(random=stage.rng.random)),
+        (batches, "random", SimpleNamespace(random=stage.rng.random)),
         (runner, "open_channel", lambda *_, patience, **__: Channel(kernel.wire.connect, where="sim", patience=patience)),
         (runner, "StopSignals", lambda: SimSignals(stage.current.process)),
         (runner, "select", SimpleNamespace(select=select)),

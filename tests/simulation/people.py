@@ -63,6 +63,8 @@ def client(world: Place, name: str, count: int) -> None:
 def _options(rng: random.Random, kinds: tuple[type[Worker], ...], name: str, depth: int = 0) -> tuple[Any, list[Any]]:
     kind: Any = rng.choice(kinds)
     chance = rng.random
+    if kind.batch > 1 and not depth and chance() < 0.6:
+        return kind.options(), [call(n) for n in range(rng.choice((2, 4, 7)))]
     several = depth == 0 and chance() < 0.2
     given: dict[str, Any] = {
         "key": rng.choice("aab") if not kind.serial and chance() < 0.6 else None,

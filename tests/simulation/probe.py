@@ -47,7 +47,7 @@ for i = 1, #runs, 2 do
     local slot = string.match(token, '^(.*)/')
     running = running + 1
     if holder[runs[i]] ~= slot then say(runs[i], 'carries a token of', slot, 'and is held by', holder[runs[i]] or 'nobody') end
-    if tokens[slot] then say(slot, 'holds tokens of', runs[i], 'and of', tokens[slot]) end
+    if tokens[slot] and not string.find(p, '{many}', 1, true) then say(slot, 'holds tokens of', runs[i], 'and of', tokens[slot]) end
     tokens[slot] = runs[i]
     holder[runs[i]] = nil
   end

@@ -49,6 +49,13 @@ class Rated(Part):
     rate = "6/second"
 
 
+class Many(Part):
+    """Its queue is the only one in which a slot may have begun several jobs; see probe.py."""
+
+    queue = "many"
+    batch = 4
+
+
 class Ticking(Part):
     queue = "ticking"
     schedule = cron("* * * * *")

@@ -24,10 +24,10 @@ from tests.simulation.plays import Plays
 from tests.simulation.probe import NAMESPACE, Look
 from tests.simulation.stage import Stage, Violation
 from tests.simulation.wire import Server, Troubles, Wire
-from tests.simulation.workers import Eager, Narrow, Plain, Rated, Serial, Ticking
+from tests.simulation.workers import Eager, Many, Narrow, Plain, Rated, Serial, Ticking
 
 CASTS: Final[tuple[tuple[type[Worker], ...], ...]] = (
-    (Plain,), (Plain, Eager), (Serial,), (Narrow,), (Plain, Serial), (Eager, Narrow), (Rated,), (Plain, Ticking),
+    (Plain,), (Plain, Eager), (Serial,), (Narrow,), (Plain, Serial), (Eager, Narrow), (Rated,), (Plain, Ticking), (Many,), (Many, Serial),
 )  # fmt: skip
 REST: Final = 60.0  # seconds in which everything must have come to rest once all is healed
 

@@ -70,6 +70,15 @@ class Bench:
         self.open(slot)
         return self.take(slot)
 
+    def start_batch(self, *ids: str, slot: str = "s", first: int = 1) -> tuple[Claim, ...]:
+        """Enqueue these, open the slot, claim them all at once; the tokens are `s/1`, `s/2`, ..."""
+        self.put(*ids)
+        self.open(slot)
+        claims = self.store.batch(self.queue, slot, (), first, len(ids))
+        assert isinstance(claims, tuple)
+        assert [claim.id for claim in claims] == [*ids]
+        return claims
+
     def apply(self, claim: Claim, verdict: Settling, slot: str = "s") -> Settled | Stale:
         """Settle a claim that has not succeeded."""
         return self.store.apply(claim, slot, verdict)

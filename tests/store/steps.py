@@ -106,6 +106,30 @@ def _complete_the_last(bench: Bench) -> Act:
     return lambda: bench.complete(claim, "s/next")
 
 
+def _batch(bench: Bench) -> Act:
+    bench.put("a", "b", "c")
+    bench.open("s")
+    return lambda: bench.store.batch("q", "s", (), 1, 2)
+
+
+def _batch_held(bench: Bench) -> Act:
+    bench.put("a", "b", "c")
+    bench.open("s")
+    bench.move("s")
+    return lambda: bench.store.batch("q", "s", (), 1, 2)
+
+
+def _batch_settled(bench: Bench) -> Act:
+    claims = bench.start_batch("a", "b", "c", "d")
+    return lambda: bench.store.batch("q", "s", claims[:2])
+
+
+def _batch_settled_and_claimed(bench: Bench) -> Act:
+    claims = bench.start_batch("a", "b")
+    bench.put("c", "d", "e")
+    return lambda: bench.store.batch("q", "s", claims, 3, 2)
+
+
 def _retry(bench: Bench) -> Act:
     claim = bench.start("a", "b")
     return lambda: bench.apply(claim, RETRY)
@@ -188,6 +212,10 @@ REPEATABLE: Final[dict[str, Callable[[Bench], Act]]] = {
     "complete rated": _complete_rated,
     "complete and claim": _complete_and_claim,
     "complete the last": _complete_the_last,
+    "batch": _batch,
+    "batch held": _batch_held,
+    "batch settled": _batch_settled,
+    "batch settled and claimed": _batch_settled_and_claimed,
     "retry": _retry,
     "snooze": _snooze,
     "fail": _fail,

@@ -137,4 +137,6 @@ def undisturbed(app: Exqueue, step: str) -> tuple[object, dict[str, Any]]:
 
 def timeless(answer: object) -> object:
     """An answer without the time of the claim."""
+    if isinstance(answer, tuple):
+        return tuple(map(timeless, answer))
     return replace(answer, run=replace(answer.run, since=0)) if isinstance(answer, Claim) else answer
