@@ -62,9 +62,9 @@ def encode(worker: type[Any], call: Call, now_ms: int, max_body: int, redact: Re
             names=positional_names(worker),  # type: ignore[arg-type]
             redact=redact,
         ),
-        by="value" if by_value or _MADE_BY_VALUE in body else "reference",
+        by="value" if by_value or _MADE_BY_VALUE in body else "",
         python=PYTHON,
-        cloudpickle=cloudpickle.__version__,
+        cloudpickle="" if simple else cloudpickle.__version__,
         size=len(body),
     )
     return header, body
@@ -73,7 +73,7 @@ def encode(worker: type[Any], call: Call, now_ms: int, max_body: int, redact: Re
 def encode_by_name(worker: str, now_ms: int) -> tuple[Header, bytes]:
     """Header and body of a job without arguments, for whoever knows no more of its worker than `module:Class`."""
     body = REFERENCE + pickle.dumps(((), {}), protocol=5)
-    return Header(worker, now_ms, summary((), {}), "reference", PYTHON, cloudpickle.__version__, len(body)), body
+    return Header(worker, now_ms, summary((), {}), "", PYTHON, "", len(body)), body
 
 
 def load(claim: Claim, known: dict[str, type[Worker]], envelope: Envelope, heard: list[object]) -> tuple[type[Worker], Call]:
@@ -141,7 +141,8 @@ def _unpickle(header: Header, body: bytes, heard: list[object]) -> tuple[Any, ..
     except (Exception, SystemExit) as error:
         raise CannotLoad(
             "bad_body", f"its arguments cannot be unpickled: {type(error).__name__}: {one_line(message_of(error))}; "
-            f"written by Python {header.python}, cloudpickle {header.cloudpickle}; deploy what is missing, then requeue it"
+            f"written by Python {header.python}{f', cloudpickle {version}' if (version := header.cloudpickle) else ''}; "
+            "deploy what is missing, then requeue it"
         ) from error  # fmt: skip
     fits = isinstance(content, tuple) and len(content) == parts
     if not (fits and type(content[-2]) is tuple and type(content[-1]) is dict and all(type(name) is str for name in content[-1])):

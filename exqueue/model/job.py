@@ -17,7 +17,8 @@ class Header:
     """What the client wrote beside the pickled arguments. Read from Redis, so every field may be hostile text.
 
     `at`: when it was enqueued, ms since 1970, by the client's clock. `seq`: its place in the line of its queue,
-    given by Redis. `by`: whether the worker travels by `reference` or by `value`. `size`: bytes of the pickle.
+    given by Redis. `by`: `value` if the worker travels along; `reference`, as older versions say, or empty if only its name
+    does. `cloudpickle`: its version, empty if it was not needed. `size`: bytes of the pickle.
     `timeout`, `keep`: seconds that replace the worker's `timeout` and `keep_result`, None where they do not.
     `problem`: why the header could not be read, empty if it could.
     """
@@ -35,13 +36,12 @@ class Header:
     problem: str = ""
 
     def encode(self) -> bytes:
-        """JSON without `seq`, which the enqueue step puts in front."""
+        """JSON without `seq`, which the enqueue step puts in front; and without what is empty: it is kept for each queued job."""
         text = json.encoder.encode_basestring_ascii  # a tenth of what json.dumps takes
-        more = "".join(f',"{name}":{value!r}' for name, value in (("timeout", self.timeout), ("keep", self.keep)) if value is not None)
-        return (
-            f'{{"worker":{text(self.worker)},"at":{self.at},"args":{text(self.args)},"by":{text(self.by)},'
-            f'"py":{text(self.python)},"cp":{text(self.cloudpickle)},"size":{self.size}{more}}}'
-        ).encode()
+        words = [f',"{name}":{text(value)}' for name, value in (("by", self.by), ("py", self.python), ("cp", self.cloudpickle)) if value]
+        times = [f',"{name}":{value!r}' for name, value in (("timeout", self.timeout), ("keep", self.keep)) if value is not None]
+        more = "".join((*words, f',"size":{self.size}', *times))
+        return f'{{"worker":{text(self.worker)},"at":{self.at},"args":{text(self.args)}{more}}}'.encode()
 
     @staticmethod
     def decode(raw: bytes | None) -> Header:
@@ -57,7 +57,7 @@ class Header:
         if "adopted" in data:
             return Header(problem=NO_JOB)
         # As nearly all are: a third of the time that looking at each field by itself takes.
-        found: Any = tuple(map(data.get, _NAMES))
+        found: Any = tuple(map(data.get, _NAMES, _LEFT_OUT))
         if tuple(map(type, found)) == _USUAL:
             return Header(*found)
         return Header(
@@ -69,6 +69,7 @@ class Header:
 
 _DECODER: Final = json.JSONDecoder()
 _NAMES: Final = ("worker", "at", "args", "by", "py", "cp", "size", "seq", "timeout", "keep")
+_LEFT_OUT: Final = ("", 0, "", "", "", "", 0, 0, None, None)
 _USUAL: Final = (str, int, str, str, str, str, int, int, type(None), type(None))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+import cloudpickle
 import pytest
 
 from exqueue.model.codec import PYTHON, REFERENCE, VALUE, decode, encode, encode_by_name, find_worker
@@ -89,8 +90,20 @@ def test_arguments_come_back_as_they_were(given: Call) -> None:
 def test_a_worker_that_can_be_imported_goes_by_its_name() -> None:
     header, body = encode(Outer.Inner, call(1, b=2), 5, 100)
     assert (header.worker, header.by, header.at, header.args, header.python, header.size, body[:1]) == (
-        "tests.model.workers:Outer.Inner", "reference", 5, "1, b=2", PYTHON, len(body), REFERENCE,
+        "tests.model.workers:Outer.Inner", "", 5, "1, b=2", PYTHON, len(body), REFERENCE,
     )  # fmt: skip
+
+
+def test_a_small_call_makes_a_small_job() -> None:
+    header, body = encode(Outer.Inner, call("customer-12345", full=True), 1_763_882_000_123, 10**6)
+    assert (len(header.encode()) - len("tests.model.workers:Outer.Inner"), len(body)) == (91, 45)
+
+
+@pytest.mark.parametrize(("given", "version"), [(call(1), ""), (call([1]), cloudpickle.__version__)], ids=["scalars", "more"])
+def test_the_version_of_cloudpickle_is_told_where_it_was_needed(given: Call, version: str) -> None:
+    header, body = encode(Add, given, 5, 10**6)
+    needs = f"Python {PYTHON}{version and ', cloudpickle '}{version}; deploy"
+    assert (header.cloudpickle, needs in not_loaded(header, body[:-2])[1]) == (version, True)
 
 
 def test_a_job_made_by_the_name_of_its_worker_is_the_one_the_worker_would_have_made() -> None:

@@ -17,6 +17,11 @@ def test_a_header_is_read_as_it_was_written() -> None:
     assert Header.decode(HEADER.encode()) == HEADER
 
 
+@pytest.mark.parametrize("given", [replace(HEADER, by="", cloudpickle=""), Header("app:Add", 5, "1", size=40)], ids=["plain", "bare"])
+def test_what_is_empty_takes_no_place_in_a_header(given: Header) -> None:
+    assert (Header.decode(given.encode()), b'""' in given.encode(), b"null" in given.encode()) == (given, False, False)
+
+
 def test_an_error_is_one_line_and_read_as_it_was_written() -> None:
     assert (ErrorInfo.decode(ERROR.encode()), b"\n" in ERROR.encode()) == (ERROR, False)
 
