@@ -16,6 +16,17 @@ from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import BODY, HEADER, Bench
 
 
+class Watched(list[NewJob]):
+    """Counts how many are cut out of it."""
+
+    cut = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        self.cut += len(found) if isinstance(index, slice) else 0
+        return found
+
+
 @on_servers
 def test_jobs_stand_in_line_as_they_were_given(bench: Bench) -> None:
     assert bench.put("b", "a", "c") == [True, True, True]
@@ -82,6 +93,12 @@ def test_an_id_that_is_there_is_not_accepted_again(bench: Bench, delay_ms: int) 
 def test_an_id_given_twice_in_one_step_is_accepted_once(bench: Bench) -> None:
     assert bench.put("a", "b", "a") == [True, True, False]
     assert (bench.pending, bench.counts()) == (["a", "b"], {"pending": 2, "enqueued": 2})
+
+
+def test_each_of_many_is_looked_at_as_often_as_each_of_few(bench: Bench) -> None:
+    jobs = Watched(NewJob(f"j{number}", HEADER, BODY) for number in range(1000))
+    bench.store.enqueue("q", jobs)
+    assert jobs.cut == 1000
 
 
 @on_servers
