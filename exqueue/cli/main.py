@@ -10,51 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from exqueue.cli import (
-    acl,
-    blocked,
-    demo,
-    doctor,
-    enqueue,
-    events,
-    failed,
-    fsck,
-    health,
-    jobs,
-    keys,
-    queues,
-    run,
-    schedule,
-    shell,
-    status,
-    top,
-)  # fmt: skip
-from exqueue.cli.context import Context
+from exqueue.cli import lazy
 from exqueue.model.errors import ConfigError, EnqueueError, ExqueueError, StoreError
-from exqueue.model.text import printable
 
 cli: Final = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    cls=lazy.Lazy, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Background jobs that hold their order and are never forgotten.",
 )  # fmt: skip
-cli.command("run")(run.run)
-cli.command("enqueue")(enqueue.enqueue)
-cli.command("status")(status.status)
-cli.command("top")(top.top)
-cli.command("events")(events.events)
-cli.command("fsck")(fsck.fsck)
-cli.command("config")(status.config)
-cli.command("doctor")(doctor.doctor)
-cli.command("health")(health.health)
-cli.command("acl")(acl.acl)
-cli.command("shell")(shell.shell)
-cli.command("demo")(demo.demo)
-cli.add_typer(failed.cli, name="failed", help="Look after jobs that failed for good.")
-cli.add_typer(blocked.cli, name="blocked", help="Look after keys that a failed job blocks.")
-cli.add_typer(queues.cli, name="queues", help="Pause and resume queues.")
-cli.add_typer(jobs.cli, name="jobs", help="Look at jobs, cancel those that have not begun.")
-cli.add_typer(keys.cli, name="keys", help="See which keys jobs are signed with, and replace them.")
-cli.add_typer(schedule.cli, name="schedule", help="See when workers with a schedule run next.")
+lazy.stand_in(cli)
 
 
 @cli.callback()
@@ -65,6 +28,8 @@ def options(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks and more of the log.")] = False,
 ) -> None:
     """Options of every command; they stand before its name."""
+    from exqueue.cli.context import Context  # here: help needs no app, and so no Redis
+
     context.obj = Context(url, namespace, verbose)
 
 
@@ -76,6 +41,8 @@ def main() -> None:
     try:
         cli(prog_name="exqueue")
     except ExqueueError as error:
+        from exqueue.model.text import printable
+
         if "--verbose" in sys.argv:
             print(printable("".join(traceback.format_exception(error)), keep_newlines=True), file=sys.stderr, end="")
         else:

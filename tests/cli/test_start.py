@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from exqueue.cli import lazy
 from tests.cli.conftest import Command
 from tests.cli.kit import environment, run
 
@@ -27,6 +30,14 @@ before, running = set(sys.modules), threading.active_count()
 heavy = ("redis", "typer", "rich", "cloudpickle", "cronsim", "zoneinfo", "IPython", "asyncio", "hiredis")
 loaded = [name for name in heavy if name in set(sys.modules) - before]
 print(json.dumps([loaded, threading.active_count() - running]))
+"""
+HELP = """
+from exqueue.cli.main import main
+sys.argv = ["exqueue", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
 """
 
 
@@ -47,6 +58,17 @@ def test_every_command_has_help(bare: Command, words: str) -> None:
 def test_a_command_alone_says_what_there_is(bare: Command, words: list[str]) -> None:
     shown = bare(*words)
     assert " ".join((shown.out + shown.err).split()).startswith(f"Usage: {' '.join(['exqueue', *words])} [OPTIONS] COMMAND [ARGS]...")
+
+
+def test_help_loads_neither_redis_nor_any_command(tmp_path: Path) -> None:
+    assert _look(HELP, tmp_path) == [["typer"], 0]
+
+
+@pytest.mark.parametrize(("name", "where", "text"), [(name, *row) for name, row in lazy.COMMANDS.items()], ids=lazy.COMMANDS)
+def test_the_list_of_commands_says_of_each_what_it_says_of_itself(name: str, where: str, text: str) -> None:
+    module, _, attribute = where.partition(":")
+    said = inspect.getdoc(getattr(importlib.import_module(f"exqueue.cli.{module}"), attribute)) or ""
+    assert attribute == "cli" or text == said.partition("\n\n")[0].replace("\n", " ")
 
 
 def test_importing_exqueue_loads_neither_redis_nor_the_command_line(tmp_path: Path) -> None:
@@ -72,5 +94,5 @@ def test_an_app_that_is_not_used_starts_nothing(tmp_path: Path) -> None:
 def _look(what: str, directory: Path) -> list[object]:
     """Which heavy modules are loaded, and how many threads started, by these lines in an empty directory."""
     done = subprocess.run([sys.executable, "-c", LOOK.format(what=what)], cwd=directory, env=environment(), capture_output=True, check=True)
-    found: list[object] = json.loads(done.stdout)
+    found: list[object] = json.loads(done.stdout.splitlines()[-1])
     return found

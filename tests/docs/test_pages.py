@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer
 
-from exqueue.cli.main import cli
+from exqueue.cli import lazy
 from exqueue.model.errors import Untrusted
 from exqueue.model.facts import Facts
 from exqueue.model.lifecycle import TABLE, mermaid
@@ -64,7 +63,7 @@ def test_each_step_is_either_part_of_the_lifecycle_or_named_among_those_that_mov
 
 def test_the_table_of_commands_has_all_commands_with_their_options() -> None:
     told = {name.strip("`"): set(re.findall(r"`(-\S+)`", options)) for name, _, options in table(DOCS / "commands.md", "command")}
-    assert told == dict(_commands(typer.main.get_command(cli), "exqueue"))
+    assert told == {name: options for one in lazy.COMMANDS for name, options in _commands(lazy.command(one), f"exqueue {one}")}
 
 
 def test_the_table_of_checks_has_all_checks_of_the_doctor() -> None:
