@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from exqueue.app import Exqueue as Exqueue
-    from exqueue.app import aenqueue as aenqueue
-    from exqueue.app import enqueue as enqueue
-    from exqueue.app import enqueue_many as enqueue_many
-    from exqueue.app import failed as failed
     from exqueue.client.jobs import Job as Job
+    from exqueue.default import aenqueue as aenqueue
+    from exqueue.default import enqueue as enqueue
+    from exqueue.default import enqueue_many as enqueue_many
+    from exqueue.default import failed as failed
     from exqueue.model.external import Process as Process
     from exqueue.model.options import call as call
     from exqueue.model.policy import constant as constant
@@ -32,10 +32,10 @@ __version__ = "0.1.0"
 
 _WHERE: Final = {
     "Exqueue": "app",
-    "aenqueue": "app",
-    "enqueue": "app",
-    "enqueue_many": "app",
-    "failed": "app",
+    "aenqueue": "default",
+    "enqueue": "default",
+    "enqueue_many": "default",
+    "failed": "default",
     "Job": "client.jobs",
     "Process": "model.external",
     "constant": "model.policy",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, ParamSpec, overload
+from typing import Any, ParamSpec, overload
 
 from exqueue.client.enqueue import Enqueuer
 from exqueue.client.events import Events
@@ -159,56 +158,3 @@ class Exqueue:
 
     def __repr__(self) -> str:
         return f"<Exqueue {self.settings.namespace} at {safe_url(self.settings.url)}>"
-
-
-class Default:
-    """The app of the module-level functions: made from the environment when first used, unless another stands in for it."""
-
-    def __init__(self) -> None:
-        self._app: Exqueue | None = None
-
-    def __call__(self) -> Exqueue:
-        """The app itself."""
-        if self._app is None:
-            self._app = Exqueue()
-        return self._app
-
-    @contextmanager
-    def replaced(self, app: Exqueue) -> Iterator[None]:
-        """Let another app stand in, in all threads, until the block ends: a test's own, so that no test meets a real server."""
-        before, self._app = self._app, app
-        try:
-            yield
-        finally:
-            self._app = before
-
-
-default_app: Final = Default()
-
-
-@overload
-def enqueue(worker: Configured[P], *args: P.args, **kwargs: P.kwargs) -> Job: ...
-@overload
-def enqueue(worker: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Job: ...
-def enqueue(worker: Any, *args: Any, **kwargs: Any) -> Job:
-    """Accept a job for the default app: `enqueue(SyncInvoices, 42, full=True)`. See `Exqueue.enqueue`."""
-    return default_app().enqueue(worker, *args, **kwargs)
-
-
-@overload
-async def aenqueue(worker: Configured[P], *args: P.args, **kwargs: P.kwargs) -> Job: ...
-@overload
-async def aenqueue(worker: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Job: ...
-async def aenqueue(worker: Any, *args: Any, **kwargs: Any) -> Job:
-    """Accept a job for the default app without holding up the event loop: `await aenqueue(SyncInvoices, 42)`."""
-    return await default_app().aenqueue(worker, *args, **kwargs)
-
-
-def enqueue_many(worker: type[Any] | Configured[Any], calls: Iterable[Call]) -> Sequence[Job]:
-    """Accept many jobs for the default app. See `Exqueue.enqueue_many`."""
-    return default_app().enqueue_many(worker, calls)
-
-
-def failed(worker: type[Any] | str | None = None) -> Jobs:
-    """The failed jobs of the default app. See `Exqueue.failed`."""
-    return default_app().failed(worker)

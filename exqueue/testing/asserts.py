@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from exqueue.app import Exqueue, default_app
+from exqueue.app import Exqueue
 from exqueue.client.jobs import Job
+from exqueue.default import default_app
 from exqueue.model.errors import ConfigError
 from exqueue.testing import matching
 from exqueue.testing.app import TestApp

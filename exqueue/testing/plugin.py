@@ -17,7 +17,7 @@ def exqueue_app() -> Iterator[TestApp]:
 
     When the test is over, what must always hold of its jobs is checked.
     """
-    from exqueue.app import default_app
+    from exqueue.default import default_app
     from exqueue.model.errors import ConfigError
 
     try:

@@ -75,12 +75,17 @@ def test_importing_exqueue_loads_neither_redis_nor_the_command_line(tmp_path: Pa
     assert _look("import exqueue", tmp_path) == [[], 0]
 
 
+def test_a_module_that_enqueues_loads_neither_until_it_does(tmp_path: Path) -> None:
+    names = "Worker, aenqueue, call, constant, cron, enqueue, enqueue_many, exponential, failed, secret"
+    assert _look(f"from exqueue import {names}", tmp_path) == [[], 0]
+
+
 def test_defining_a_worker_does_not_either(tmp_path: Path) -> None:
     defined = "from exqueue import Worker, constant, cron\nclass A(Worker):\n    backoff, schedule = constant(1), cron('0 7 * * *')"
     assert _look(defined, tmp_path) == [[], 0]
 
 
-@pytest.mark.parametrize("what", ["from exqueue.app import Exqueue, enqueue", "import exqueue.cli.main", "import exqueue.runtime.runner"])
+@pytest.mark.parametrize("what", ["from exqueue import Exqueue, enqueue", "import exqueue.cli.main", "import exqueue.runtime.runner"])
 def test_importing_starts_nothing(tmp_path: Path, what: str) -> None:
     assert _look(what, tmp_path)[1] == 0
     assert list(tmp_path.iterdir()) == []

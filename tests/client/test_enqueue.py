@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from exqueue.app import Default, Exqueue
+from exqueue.app import Exqueue
 from exqueue.client.jobs import Job
+from exqueue.default import Default
 from exqueue.model.codec import decode
 from exqueue.model.errors import BadArguments, ConfigError, EncodeError, ExqueueError
 from exqueue.model.job import Claim, Counts
@@ -149,7 +150,7 @@ def test_the_module_level_functions_use_an_app_made_from_the_environment(monkeyp
     import exqueue
 
     monkeypatch.setenv("EXQUEUE_URL", "redis://:hunter2@nowhere.invalid/0")
-    monkeypatch.setattr("exqueue.app.default_app", default_app := Default())
+    monkeypatch.setattr("exqueue.default.default_app", default_app := Default())
     with pytest.raises(ExqueueError, match=r"cannot pickle"):
         exqueue.enqueue(Send, threading.Lock())
     assert repr(default_app()) == "<Exqueue exq at redis://***@nowhere.invalid/0>"

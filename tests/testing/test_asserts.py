@@ -9,7 +9,7 @@ from unittest.mock import ANY
 import pytest
 
 from exqueue import Exqueue, Worker, call, enqueue, enqueue_many
-from exqueue.app import Default
+from exqueue.default import Default
 from exqueue.model.errors import BadArguments, ConfigError
 from exqueue.testing import TestApp, assert_enqueued, assert_failed, refute_enqueued
 from tests.testing.workers import Counting, Later, Note, Ordered, Troubled

@@ -28,7 +28,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 PRELUDE = """
 import pytest, exqueue
 from exqueue import Worker, enqueue
-from exqueue.app import default_app
+from exqueue.default import default_app
 from exqueue.testing import TestApp, assert_enqueued
 
 class Greet(Worker):
