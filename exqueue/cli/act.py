@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from exqueue.cli import render
-from exqueue.client.jobs import Job
 from exqueue.model.errors import ConfigError
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-def by_queue(jobs: list[Job]) -> dict[str, list[str]]:
-    """Ids by queue, in their order."""
-    found: dict[str, list[str]] = {}
-    for job in jobs:
-        found.setdefault(job.queue, []).append(job.id)
-    return found
+def carry_out(done: Iterable[int], word: str, total: int | None) -> int:
+    """How many it is in the end; on a terminal, a bar shows how far it has come. `total`: None if nobody has counted."""
+    if not sys.stderr.isatty():
+        return sum(done)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=render.console(stderr=True), transient=True) as bar:
+        task, count = bar.add_task(word, total=total), 0
+        for number in done:
+            count += number
+            bar.update(task, completed=count)
+    return count
 
 
 def confirm(action: str, what: str, count: int, *, yes: bool) -> None:

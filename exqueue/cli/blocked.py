@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import heapq
+from itertools import groupby, islice
 from typing import Final
 
 import typer
 
+from exqueue.app import Exqueue
 from exqueue.cli import render, select
-from exqueue.cli.act import by_queue, report
+from exqueue.cli.act import carry_out, report
 from exqueue.cli.context import Context
-from exqueue.cli.select import Selection
-from exqueue.client.jobs import Job
+from exqueue.cli.select import SHOWN, Selection, most
+from exqueue.model.job import ErrorInfo
 from exqueue.model.lifecycle import Place
+from exqueue.store.reads import PAGE, BlockedKey
 
 cli: Final = typer.Typer(no_args_is_help=True)
 
 
 @cli.command("list")
-def list_(context: typer.Context, queue: select.Queue = None, json: select.Json = False) -> None:
-    """List the keys that a failed job blocks, longest first: nothing of them runs until a person acts."""
+def list_(
+    context: typer.Context, queue: select.Queue = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False
+) -> None:  # fmt: skip
+    """List the keys that a failed job blocks, longest first (100 unless --limit or --all): nothing of them runs until a person acts."""
     obj: Context = context.obj
     app = obj.app()
-    found = sorted((key for key in app.blocked() if queue in (None, key.queue)), key=lambda key: key.since)
-    errors = {key: app.reader.last_errors(key.queue, [key.head])[0] for key in found}
+    names = [name for name in app.reader.queues() if queue in (None, name)]
+    keys = heapq.merge(*map(app.reader.each_blocked, names), key=lambda key: key.since)
+    found = list(islice(keys, most(limit, all_)))
+    more = limit is None and not all_ and len(found) > SHOWN
+    found = found[:SHOWN] if more else found
+    errors = _errors(app, found)
     if json:
         render.print_json([
             {"queue": key.queue, "key": key.key, "head": key.head, "since": render.iso(key.since), "waiting": key.waiting,
@@ -38,6 +48,17 @@ def list_(context: typer.Context, queue: select.Queue = None, json: select.Json 
     render.console().print(made if found else "no key is blocked")
     if found:
         print("go on with one: exqueue failed requeue HEAD (runs it again, first), blocked skip HEAD, or failed delete HEAD")
+    if more:
+        render.console(stderr=True).print(f"the first {SHOWN} blocked key(s); --all shows them all")
+
+
+def _errors(app: Exqueue, keys: list[BlockedKey]) -> dict[BlockedKey, ErrorInfo | None]:
+    """The last error of each head, in one request for each queue and page."""
+    found: dict[BlockedKey, ErrorInfo | None] = {}
+    for queue, together in groupby(sorted(keys, key=lambda key: key.queue), lambda key: key.queue):
+        while some := list(islice(together, PAGE)):
+            found.update(zip(some, app.reader.last_errors(queue, [key.head for key in some]), strict=True))
+    return found
 
 
 @cli.command()
@@ -49,5 +70,4 @@ def skip(
     obj: Context = context.obj
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
-    found: list[Job] = selection.chosen(app, Place.FAILED)
-    report("skipped", sum(app.store.skip(name, chosen) for name, chosen in by_queue(found).items()), json=json)
+    report("skipped", carry_out(selection.act(app, app.store.skip, Place.FAILED), "skipped", None), json=json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import typer
 
 from exqueue.cli import render, select
-from exqueue.cli.act import Yes, by_queue, confirm, report
+from exqueue.cli.act import Yes, carry_out, confirm, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
 from exqueue.model.errors import NotPossible
@@ -46,8 +47,8 @@ def requeue(
     obj: Context = context.obj
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
-    done = sum(app.store.requeue(name, found) for name, found in by_queue(selection.chosen(app, Place.FAILED)).items())
-    report("requeued", done, json=json)
+    total = selection.count(app, Place.FAILED) if selection.is_all(app, Place.FAILED) else None
+    report("requeued", carry_out(selection.act(app, app.store.requeue, Place.FAILED), "requeued", total), json=json)
 
 
 @cli.command()
@@ -60,6 +61,9 @@ def delete(
     obj: Context = context.obj
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
-    found = selection.chosen(app, Place.FAILED)
-    confirm("delete", "failed job(s)", len(found), yes=yes)
-    report("deleted", sum(app.store.delete(name, chosen) for name, chosen in by_queue(found).items()), json=json)
+    total = None
+    if not yes or selection.is_all(app, Place.FAILED):
+        total = selection.count(app, Place.FAILED)
+        confirm("delete", "failed job(s)", total, yes=yes)
+        selection = replace(selection, limit=total)  # what fails meanwhile was not asked about; it comes after these
+    report("deleted", carry_out(selection.act(app, app.store.delete, Place.FAILED), "deleted", total), json=json)

@@ -7,9 +7,10 @@ from typing import Annotated, Final
 import typer
 
 from exqueue.cli import render, select
-from exqueue.cli.act import Yes, by_queue, confirm, report
+from exqueue.cli.act import Yes, carry_out, confirm, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
+from exqueue.client.jobs import hundreds
 from exqueue.model.codec import result_in_words
 from exqueue.model.errors import NotPossible, ResultUnavailable
 from exqueue.model.lifecycle import Place
@@ -69,10 +70,10 @@ def cancel(
         if (where := job.state()) not in places:
             advice = "--running stops it" if where is Place.PROCESSING else "only jobs that have not begun can be cancelled"
             raise NotPossible(job.id, where.value, "cancel", advice)
-    found = selection.chosen(app, *places)
+    chosen = selection.chosen(app, *places)
+    count = sum(map(len, chosen.values()))
     if not ids:
-        confirm("cancel", "job(s)", len(found), yes=yes)
-    chosen = by_queue(found)
-    cancelled = sum(app.store.cancel(name, jobs) for name, jobs in chosen.items())
+        confirm("cancel", "job(s)", count, yes=yes)
+    cancelled = carry_out((app.store.cancel(name, some) for name, found in chosen.items() for some in hundreds(found)), "cancelled", count)
     asked = {"asked to stop": sum(app.store.stop(name, jobs) for name, jobs in chosen.items())} if running else {}
     report("cancelled", cancelled, json=json, also=asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -12,7 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from exqueue.app import Exqueue
-from exqueue.client.jobs import Job, Jobs
+from exqueue.client.jobs import Job, Jobs, Step
 from exqueue.model.errors import ConfigError, NotInPlace
 from exqueue.model.lifecycle import Place
 
@@ -45,15 +46,35 @@ class Selection:
 
     def listed(self, app: Exqueue, *places: Place) -> list[Job]:
         """The jobs of these places that are meant; an id may be a beginning that fits several."""
-        return list(islice((job for place in places for job in self._jobs(app, place)), self.limit))
+        return list(self._each(app, places))
 
-    def chosen(self, app: Exqueue, *places: Place) -> list[Job]:
-        """The jobs that shall be acted upon: each id must fit exactly one."""
+    def chosen(self, app: Exqueue, *places: Place) -> dict[str, list[str]]:
+        """The ids of the jobs that shall be acted upon, by queue: each one that was given must fit exactly one job."""
         if not self.ids:
-            return self.listed(app, *places)
+            return _by_queue(self._each(app, places))
         found = [job for place in places for job in self._jobs(app, place)]
         meant = {self._one(found, start, places[0]) for start in self.ids}
-        return [job for job in found if job in meant][: self.limit]
+        return _by_queue([job for job in found if job in meant][: self.limit])
+
+    def count(self, app: Exqueue, place: Place) -> int:
+        """How many shall be acted upon; unless they are all jobs of the place, they are read for that."""
+        if self.ids:
+            return sum(map(len, self.chosen(app, place).values()))
+        found = len(self._jobs(app, place))
+        return found if self.limit is None else min(found, self.limit)
+
+    def act(self, app: Exqueue, step: Step, place: Place) -> Iterator[int]:
+        """Do this to the jobs that are meant, a hundred at a time; for how many it was done each time."""
+        if self.ids:
+            return (step(queue, ids) for queue, ids in self.chosen(app, place).items())
+        return self._jobs(app, place).act(step, self.limit)
+
+    def is_all(self, app: Exqueue, place: Place) -> bool:
+        """Whether to count them takes no time."""
+        return not self.ids and not self._jobs(app, place).is_filtered
+
+    def _each(self, app: Exqueue, places: Sequence[Place]) -> Iterator[Job]:
+        return islice((job for place in places for job in self._jobs(app, place)), self.limit)
 
     @staticmethod
     def _one(found: list[Job], start: str, place: Place) -> Job:
@@ -74,6 +95,14 @@ class Selection:
     def _jobs(self, app: Exqueue, place: Place) -> Jobs:
         since = None if self.since is None else parse_since(self.since, time.time())
         return app.jobs(place, self.queue).filter(worker=self.worker, error=self.error, since=since, ids=self.ids, key=self.key)
+
+
+def _by_queue(jobs: Iterable[Job]) -> dict[str, list[str]]:
+    """Ids by queue, in their order."""
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        found.setdefault(job.queue, []).append(job.id)
+    return found
 
 
 def parse_since(text: str, now: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, overload
@@ -12,6 +12,7 @@ from exqueue.model.errors import JobNotFound, NotPossible
 from exqueue.model.job import Counts, ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line
+from exqueue.store.base import BATCH
 from exqueue.store.reads import PAGE, BlockedKey, Reader
 from exqueue.store.steps import Store
 
@@ -165,7 +166,7 @@ class Jobs:
                 yield replace(record, errors=(error,) if error else ())
 
     def __len__(self) -> int:
-        if all(one == Filter() for one in self._filters):
+        if not self.is_filtered:
             return sum(getattr(self._reader.counts(queue), self._place.value) for queue in self._queues)
         return sum(1 for _ in self)
 
@@ -203,16 +204,40 @@ class Jobs:
         return self._all(self._store.skip)
 
     def _all(self, step: Step) -> int:
-        # All ids first: acting moves what is still to be read.
-        ids: dict[str, list[str]] = {}
-        for job in self:
-            ids.setdefault(job.queue, []).append(job.id)
-        return sum(step(queue, found) for queue, found in ids.items())
+        return sum(self.act(step))
+
+    def act(self, step: Step, limit: int | None = None) -> Iterator[int]:
+        """Do this to all of them, or to the first ones, a hundred at a time: for how many it was done each time.
+
+        As many ids are held as one page has. Of jobs that stand in a line all are: what leaves it moves what is still to be read.
+        """
+        for queue in self._queues:
+            ids = islice(self._ids(queue), limit)
+            for some in hundreds(ids if self._place in (Place.FAILED, Place.DONE) else list(ids)):
+                limit = None if limit is None else limit - len(some)
+                yield step(queue, some)
+
+    def _ids(self, queue: str) -> Iterator[str]:
+        if self.is_filtered:
+            return (job.id for job in Jobs(self._store, self._reader, self._place, [queue], self._filters))
+        return self._reader.ids_in(queue, self._place)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether they are only some of the jobs of their place, so that to count them is to read them all."""
+        return any(one != Filter() for one in self._filters)
 
     def __repr__(self) -> str:
         shown = [repr(job) for job in islice(iter(self), 5)]
         more = len(self) - len(shown)
         return "\n".join([f"{len(self)} {self._place} job(s)", *shown, *([f"… and {more} more"] if more > 0 else [])])
+
+
+def hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
+    """As many ids at a time as a step takes."""
+    ids = iter(ids)
+    while some := list(islice(ids, BATCH)):
+        yield some
 
 
 class Queue:

@@ -85,24 +85,59 @@ class Reader(CareReader):
     def all_in(self, queue: str, place: Place) -> Iterator[JobRecord]:
         """All jobs of one place, read page by page: bounded memory, but not one moment in time.
 
-        Pending in line order, waiting by key, delayed by due time, failed oldest first.
+        Pending in line order, waiting by key, delayed by due time, failed oldest first. Those that are delayed, failed or done may
+        be moved elsewhere while the rest is read.
         """
+        if place is Place.PENDING:
+            listed = ((record.header.seq, record) for page in self._pages(queue, place) for record in self.records(queue, page, place))
+            yield from (record for _, record in heapq.merge(listed, self._ranked(queue), key=lambda pair: pair[0]))
+        else:
+            for page in self._pages(queue, place):
+                yield from self.records(queue, page, place)
+
+    def ids_in(self, queue: str, place: Place) -> Iterator[str]:
+        """As `all_in`, only the ids; of pending jobs in no order."""
+        for page in self._pages(queue, place):
+            yield from page
+        if place is Place.PENDING:
+            yield from (record.id for _, record in self._ranked(queue))
+
+    def _pages(self, queue: str, place: Place) -> Iterator[list[str]]:
         keys = self._keys(queue)
         if place is Place.PROCESSING:
             lists = self.held(queue, [slot.slot for slot in self.slots(queue)] + self.graves(queue))
-            yield from self.records(queue, [job_id for held in lists.values() for job_id in held], place)
-        elif place is Place.PENDING:
-            listed = ((record.header.seq, record) for record in self._paged(queue, place, "LRANGE", keys["pending"]))
-            yield from (record for _, record in heapq.merge(listed, self._ranked(queue), key=lambda pair: pair[0]))
+            yield [job_id for held in lists.values() for job_id in held]
+        elif place in _SCORED:
+            yield from (list(map(text_id, page)) for page in self._by_score(keys[place.value]))
         elif place is not Place.NONE:
-            yield from self._paged(queue, place, "ZRANGE", keys[place.value])
+            start, command = 0, "LRANGE" if place is Place.PENDING else "ZRANGE"
+            while found := self.channel.ask([(command, keys[place.value], start, start + PAGE - 1)])[0]:
+                start += len(found)
+                ids = [member.rpartition(b" ")[2] if place is Place.WAITING else member for member in found if member != BELL]
+                yield list(map(text_id, ids))
 
-    def _paged(self, queue: str, place: Place, command: str, key: str) -> Iterator[JobRecord]:
-        start = 0
-        while found := self.channel.ask([(command, key, start, start + PAGE - 1)])[0]:
-            start += len(found)
-            ids = [member.rpartition(b" ")[2] if place is Place.WAITING else member for member in found if member != BELL]
-            yield from self.records(queue, [text_id(job_id) for job_id in ids], place)
+    def _by_score(self, key: str) -> Iterator[list[bytes]]:
+        """What is in a sorted set, page by page; none is left out because others, which were read before, leave it meanwhile.
+
+        What joins after the first page with a newer time is not read: a job that fails again and again would have no end.
+        """
+        newest = _scored(self.channel.ask([("ZRANGE", key, -1, -1, "WITHSCORES")])[0])
+        found = _scored(self.channel.ask([("ZRANGE", key, 0, PAGE - 1, "WITHSCORES")])[0]) if newest else []
+        while found := [pair for pair in found if pair[1] <= newest[0][1]]:
+            yield [member for member, _ in found]
+            found = self._behind(key, *found[-1])
+
+    def _behind(self, key: str, last: bytes, score: float) -> list[tuple[bytes, float]]:
+        """The members of a sorted set that come next after one, or after where it stood."""
+        rank, now = self.channel.ask([("ZRANK", key, last), ("ZSCORE", key, last)])
+        if rank is not None and now is not None and float(now) == score:
+            return _scored(self.channel.ask([("ZRANGE", key, rank + 1, rank + PAGE, "WITHSCORES")])[0])
+        skip = 0
+        while read := _scored(self.channel.ask([("ZRANGEBYSCORE", key, f"{score:.17g}", "+inf", "WITHSCORES", "LIMIT", skip, PAGE)])[0]):
+            if found := [pair for pair in read if (pair[1], pair[0]) > (score, last)]:
+                return found
+            skip += PAGE
+        return []
 
     def _ranked(self, queue: str) -> Iterator[tuple[float, JobRecord]]:
         start = 0
@@ -139,19 +174,20 @@ class Reader(CareReader):
 
     def blocked(self, queue: str) -> list[BlockedKey]:
         """The keys whose head has failed for good, longest first."""
-        keys = self._keys(queue)
-        found = [(key.decode("utf-8", "replace"), since) for key, since in
-                 _scored(self.channel.ask([("ZRANGE", keys["blocked"], 0, -1, "WITHSCORES")])[0])]  # fmt: skip
-        if not found:
-            return []
-        heads, *behind = self.channel.ask([
-            ("HMGET", keys["heads"], *(key for key, _ in found)),
-            *(("ZLEXCOUNT", keys["waiting"], f"[{key} ", f"({key}!") for key, _ in found),
-        ])  # fmt: skip
-        return [
-            BlockedKey(queue, key, text_id(head or b""), _moment(since), count)
-            for (key, since), head, count in zip(found, heads, behind, strict=True)
-        ]
+        return list(self.each_blocked(queue))
+
+    def each_blocked(self, queue: str) -> Iterator[BlockedKey]:
+        """The same, read page by page."""
+        keys, start = self._keys(queue), 0
+        while page := _scored(self.channel.ask([("ZRANGE", keys["blocked"], start, start + PAGE - 1, "WITHSCORES")])[0]):
+            start += len(page)
+            found = [(key.decode("utf-8", "replace"), since) for key, since in page]
+            heads, *behind = self.channel.ask([
+                ("HMGET", keys["heads"], *(key for key, _ in found)),
+                *(("ZLEXCOUNT", keys["waiting"], f"[{key} ", f"({key}!") for key, _ in found),
+            ])  # fmt: skip
+            for (key, since), head, count in zip(found, heads, behind, strict=True):
+                yield BlockedKey(queue, key, text_id(head or b""), _moment(since), count)
 
     def result(self, queue: str, job_id: str) -> bytes | None:
         """What a job that is done has returned, encoded; None if there is no such thing (any more).

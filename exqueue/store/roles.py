@@ -45,7 +45,7 @@ class Rights:
 _CONNECT: Final = "select client|setname"
 _FIND: Final = "get hget zscore hscan smembers xread xrevrange"
 _ENQUEUE: Final = "sismember sadd set type"
-_LIST: Final = f"{_FIND} hgetall hkeys hmget hexists llen lindex lrange zcard zrange zmscore zlexcount info time"
+_LIST: Final = f"{_FIND} hgetall hkeys hmget hexists llen lindex lrange zcard zrange zrangebyscore zrank zmscore zlexcount info time"
 _SENDS: Final = {
     Role.PRODUCER: f"{_FIND} {_ENQUEUE}",
     Role.RUNNER: f"{_FIND} {_ENQUEUE} hgetall hkeys hmget hexists hlen llen lindex lrange zcard info time blmove client|id client|unblock",

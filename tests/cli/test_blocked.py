@@ -42,6 +42,19 @@ def test_the_list_as_json(exq: Command, shop: Hands) -> None:
     assert first["error"]["type"] == "ValueError"
 
 
+@pytest.mark.parametrize(
+    ("words", "shown", "said"),
+    [([], 100, "the first 100 blocked key(s); --all shows them all\n"), (["--all"], 250, ""), (["--limit", "120"], 120, "")], ids=str,
+)  # fmt: skip
+def test_the_list_shows_the_first_hundred_unless_more_are_wanted(
+    exq: Command, hands: Hands, words: list[str], shown: int, said: str
+) -> None:
+    for number in range(250):
+        hands.fail(f"f{number}", key=f"k{number:03}")
+    listed = exq("blocked", "list", *words)
+    assert ([line.split()[2] for line in listed.lines[1:-1]], listed.err) == ([f"f{number}" for number in range(shown)], said)
+
+
 @pytest.mark.parametrize(("json", "out"), [([], "no key is blocked\n"), (["--json"], "[]\n")])
 def test_an_empty_list_is_no_error(exq: Command, app: Exqueue, json: list[str], out: str) -> None:
     assert exq("blocked", "list", *json).whole == (0, out, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import Any
 
@@ -168,6 +169,24 @@ def test_at_a_terminal_a_person_is_asked(
     asked = exq("failed", "delete", "a1")
     assert (asked.code, asked.out.split(": ")[0]) == (code, "delete 1 failed job(s) for good? [y/N]")
     assert places(app)["Add failed"] == left
+
+
+def test_what_fails_while_a_person_is_asked_is_not_deleted(
+    exq: Command, app: Exqueue, shop: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Typed())
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: shop.fail("late"))
+    assert (exq("failed", "delete", "--queue", "Add", "--all").out, places(app)["Add failed"]) == ("deleted 2 job(s)\n", ["late"])
+
+
+@pytest.mark.parametrize(("words", "bar"), [(["--all"], "requeued ━━━━ 3/3"), (["--error", "o"], "requeued ━━━━ 3/?")], ids=["all", "some"])
+def test_a_terminal_shows_how_far_it_has_come(
+    exq: Command, shop: Hands, monkeypatch: pytest.MonkeyPatch, words: list[str], bar: str
+) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Typed())
+    monkeypatch.setenv("TERM", "xterm")
+    assert exq("failed", "requeue", *words).out == "requeued 3 job(s)\n"
+    assert bar in re.sub("━+", "━━━━", re.sub(r"\x1b\[[0-9;?]*\w", "", screen.getvalue()))
 
 
 def test_show_prints_all_of_a_job_and_its_tracebacks(exq: Command, shop: Hands) -> None:

@@ -147,6 +147,22 @@ def test_a_long_list_is_read_page_by_page(app: Exqueue, fails: Fails) -> None:
     assert (app.failed().delete(), app.queue(Add).counts()) == (450, Counts(enqueued=450, deleted=450))
 
 
+def test_to_act_on_all_jobs_of_a_place_none_is_read(app: Exqueue, failed: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("exqueue.store.reads.Reader.records")
+    assert app.failed().requeue() == 3
+
+
+def test_a_long_list_is_acted_upon_while_it_is_read(app: Exqueue, fails: Fails) -> None:
+    jobs = app.enqueue_many(Add, [call(n) for n in range(450)])
+    fails()
+    acting = app.failed().act(app.store.requeue, 350)
+    assert (next(acting), len(app.failed()), [*acting], ids(app.failed())) == (100, 350, [100, 100, 50], ids(jobs[350:]))
+
+
+def test_a_limit_holds_over_all_queues(app: Exqueue, failed: list[Job]) -> None:
+    assert ([*app.failed().act(app.store.delete, 2)], [*app.failed().act(app.store.delete, 0)], ids(app.failed())) == ([2], [], ["m1"])
+
+
 @on_servers
 def test_a_list_is_read_anew_each_time(app: Exqueue) -> None:
     jobs = app.jobs(Place.PENDING, Add)

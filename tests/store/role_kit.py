@@ -46,13 +46,15 @@ def _look(bench: Bench) -> Callable[[], object]:
     bench.keep("done")
     bench.fail("f", key="k")
     bench.put("w", key="k")
-    bench.put("d", delay_ms=60_000)
-    find = _find(bench)
+    bench.put("d", "e", delay_ms=60_000)
+    find, other = _find(bench), bench.store
 
     def look() -> None:
         app = bench.app
         assert [job.id for place in Place if place is not Place.NONE for job in app.jobs(place)] != []
         assert (app.queue("q").counts().blocked, [key.head for key in app.blocked()]) == (1, ["f"])
+        read = [other.cancel("q", [one.id]) for one in app.reader.all_in("q", Place.DELAYED)]  # somebody else takes away what has been read
+        assert (read, app.queue("q").counts().delayed) == ([1, 1], 0)
         assert (app.reader.server_info()["process_id"], app.reader.now_ms(), app.reader.beats("q")) != ("", 0, {})
         find()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import pickle
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,31 @@ def test_all_jobs_of_a_place_are_read_in_their_order(bench: Bench) -> None:
     ids = [f"j{n}" for n in range(450)]
     bench.put(*ids)
     assert [record.id for record in bench.reader.all_in("q", Place.PENDING)] == ids
+
+
+@on_servers
+@pytest.mark.parametrize("every", [1, 3, 1000], ids=["each", "a third", "none"])
+@pytest.mark.parametrize("of_one_time", [1, 450], ids=["one by one", "all at once"])
+def test_what_has_been_read_may_leave_its_place_while_the_rest_is_read(bench: Bench, every: int, of_one_time: int) -> None:
+    ids = [f"j{n:03}" for n in range(450)]
+    bench.put(*ids, delay_ms=60_000)
+    bench.ask("ZADD", bench.keys["delayed"], *(part for n, one in enumerate(ids) for part in (2 * 10**12 + n // of_one_time, one)))
+    read = []
+    for number, record in enumerate(bench.reader.all_in("q", Place.DELAYED), 1):
+        read.append(record.id)
+        bench.store.cancel("q", [] if number % every else [record.id])
+    assert read == ids
+
+
+@on_servers
+def test_what_joins_the_end_of_a_place_is_not_read(bench: Bench) -> None:
+    ids = [f"j{n:03}" for n in range(250)]
+    bench.put(*ids, delay_ms=60_000)
+    read = []
+    for record in islice(bench.reader.all_in("q", Place.DELAYED), 500):
+        read.append(record.id)
+        bench.put(f"new{len(read)}", delay_ms=120_000)
+    assert sorted(read) == ids
 
 
 @on_servers
