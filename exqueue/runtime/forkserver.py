@@ -8,6 +8,7 @@ is frozen it kills them, before others take over what they run.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import select
@@ -34,6 +35,8 @@ from exqueue.runtime.process import FENCED, WorkerProcess
 from exqueue.runtime.targets import load_targets
 from exqueue.runtime.work import LOG, Post
 from exqueue.store.channel import REPLY, open_channel
+from exqueue.store.roles import Role, rights_of
+from exqueue.store.scripts import script
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
@@ -102,6 +105,7 @@ class ForkServer:
             LOG.warning("%s", slip)
         if threading.active_count() > 1:
             LOG.warning("importing the workers started %d threads; they do not exist in worker processes", threading.active_count() - 1)
+        _settle()
         self._line.say({"specs": [asdict(spec_of(worker)) for worker in workers]})
 
     def _fork(self, slot: str, worker: str, queue: str, cell: Cell) -> None:
@@ -180,6 +184,17 @@ class ForkServer:
                 code = FENCED
             self._fenced.discard(pid)
             self._line.say({"ended": pid, "status": code})
+
+
+def _settle() -> None:
+    """Let worker processes share what there is: a page is copied once one of them writes to it.
+
+    Each would load the steps, and its collector write to all that is imported, only to find that none of it can go.
+    """
+    for step in rights_of(Role.RUNNER).steps:
+        script(step)
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> None:

@@ -149,3 +149,31 @@ def test_more_processes_than_a_line_holds_requests_for_are_started(rig: Rig) -> 
     runner = rig.start("--processes", "Many=150")
     rig.until(lambda: len(rig.pids("Many")) == 150)
     assert rig.stop(runner) == 0
+
+
+def test_worker_processes_share_what_was_imported_and_nothing_that_is_open(rig: Rig) -> None:
+    rig.workers("""
+import gc
+from exqueue.store.scripts import script
+THINGS = [[n] for n in range(1000)]
+BEFORE = []
+
+def opened():
+    links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd") if int(fd) > 2]
+    return {os.readlink(link) for link in links if os.path.islink(link)}
+
+def look():
+    BEFORE[:] = [script.cache_info().misses, opened()]
+
+os.register_at_fork(before=look)
+
+class Looks(Worker):
+    def perform(self, n):
+        gc.collect()
+        looked_at = {id(one) for one in gc.get_objects()} & set(map(id, THINGS))
+        kept = [name for name in opened() & BEFORE[1] if name.startswith(("socket:", "pipe:"))]
+        say(len(looked_at), script.cache_info().misses - BEFORE[0], kept)
+""")
+    rig.enqueue_many("Looks", 2)
+    rig.burst()
+    assert rig.said == ["0 0 []"] * 2
