@@ -95,7 +95,7 @@ class Enqueuer:
             header = replace(header, timeout=plan.timeout, keep=plan.keep)
         job_id = new_id() if plan.options.id is None else check_name("job id", plan.options.id)
         chain = encode_chain([self._follow(follower) for follower in plan.options.then]) if plan.options.then else b""
-        return NewJob(job_id, header, envelope.close(plan.queue, job_id, plan.terms, header, body), plan.encoded, chain)
+        return NewJob(job_id, header.encode(), envelope.close(plan.queue, job_id, plan.terms, header, body), plan.encoded, chain)
 
     def _follow(self, follower: Follower) -> Link:
         """A job of a chain has its id from the start: however often it is delivered, it is one job."""
