@@ -60,7 +60,7 @@ check: setup ## Lint, format, types, layers and sizes; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos scripts/soak.py tests/soak scripts/bench.py scripts/measure
+	$(BIN)/mypy --strict tests/typing_api.py scripts/size.py scripts/mutants.py scripts/chaos.py tests/chaos scripts/soak.py tests/soak scripts/bench.py scripts/measure scripts/growth.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/size.py
 
