@@ -144,4 +144,4 @@ def yard(directory: Path, url: str, namespace: str) -> Iterator[Yard]:
     yield made
     wrong = made.wrong()
     made.app.close()
-    assert wrong == []
+    assert not wrong, wrong

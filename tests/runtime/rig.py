@@ -129,7 +129,8 @@ class Rig:
             process.kill()
             process.wait()
         self.until(lambda: not self._left_over(), "for the worker processes to die with their runner")
-        assert broken(self.app.channel, self.app.settings.namespace) == []
+        found = broken(self.app.channel, self.app.settings.namespace)
+        assert not found, found
         self.app.close()
 
     def _left_over(self) -> list[str]:

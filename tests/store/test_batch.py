@@ -12,7 +12,7 @@ from exqueue.model.job import Progress
 from exqueue.model.policy import Fail
 from exqueue.store.replies import Stale, Unregistered, Unusual
 from tests.conftest import on_servers_and_cluster as on_servers
-from tests.store.kit import CRASH, FAIL, HEADER, RELEASE, RETRY, Bench
+from tests.store.kit import CRASH, FAIL, HEADER, RELEASE, RETRY, UNSPENT, Bench
 
 
 def ids(claims: object) -> list[str]:
@@ -47,6 +47,15 @@ def test_what_was_moved_into_the_list_of_the_slot_is_the_first_of_the_batch(benc
     bench.open("s")
     bench.move("s")
     assert (ids(bench.store.batch("q", "s", (), 1, 2)), bench.pending) == (["a", "b"], ["c"])
+
+
+@on_servers
+def test_of_a_job_whose_first_start_was_taken_back_nothing_is_left_either(bench: Bench) -> None:
+    bench.apply(bench.start("a"), UNSPENT)
+    bench.store.requeue("q", ["a"])
+    claims = bench.store.batch("q", "s", (), 7, 2)
+    assert isinstance(claims, tuple)
+    assert (ids(claims), bench.store.batch("q", "s", claims), "errors" in bench.snapshot()) == (["a"], (), False)
 
 
 @on_servers

@@ -39,6 +39,14 @@ def test_an_earlier_start_of_the_same_slot_settles_nothing(bench: Bench, settle:
 
 
 @on_servers
+def test_of_a_job_whose_first_start_was_taken_back_nothing_is_left_either(bench: Bench) -> None:
+    bench.apply(bench.start("a"), UNSPENT)
+    bench.store.requeue("q", ["a"])
+    claim = bench.take()
+    assert (claim.run.attempt, bench.complete(claim), "errors" in bench.snapshot()) == (1, Settled(), False)
+
+
+@on_servers
 def test_a_completed_job_is_gone(bench: Bench) -> None:
     assert bench.complete(bench.start("a")) == Settled()
     left = bench.snapshot()

@@ -1,6 +1,6 @@
 -- batch: remove plain jobs that have succeeded, all in one step; with a `first` number for their tokens, claim up to `most`
 -- plain jobs that stand next and never began. As complete, for several
--- keys: pending ranked processing runs jobs bodies counters terms control recent older settled slots events
+-- keys: pending ranked processing runs jobs bodies counters terms control errors recent older settled slots events
 -- argv: slot first most then id token for each of up to 100 jobs that have succeeded
 -- moves: processing -> none, pending -> processing
 -- replies: claimed | completed | empty | unusual | unregistered
@@ -51,6 +51,7 @@ local function settle()
   redis.call('HDEL', runs, unpack(done))
   redis.call('HDEL', jobs, unpack(done))
   redis.call('HDEL', bodies, unpack(done))
+  redis.call('HDEL', errors, unpack(done)) -- of a start that was taken back
   redis.call('HSET', settled, slot, tokens[count])
   redis.call('HINCRBY', counters, 'running', -count)
   local gone = redis.call('HINCRBY', counters, 'completed', count)

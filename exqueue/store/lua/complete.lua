@@ -1,11 +1,11 @@
 -- complete: remove a plain job that has succeeded; with a next_token, claim the next one in the same step. As finish, in
 -- as few commands as there can be: everything is read, and fails on a key of the wrong type, before anything is written
--- keys: pending ranked processing runs jobs bodies counters terms control events recent settled
+-- keys: pending ranked processing runs jobs bodies counters terms control events errors recent settled
 -- argv: slot id token next_token
 -- checks: itself
 -- moves: processing -> none, pending -> processing
 -- replies: completed | claimed | empty | unusual
--- unusual: it is for `finish`, as a job is that has ties, was run before, or is not held any more, and a queue that has
+-- unusual: it is for `finish`, as a job is that has ties or a history, or is not held any more, and a queue that has
 -- priorities, is paused or limited, or has a bell at the head of its line; nothing was changed
 local held = redis.call('LRANGE', processing, 0, 1)
 local next = redis.call('LINDEX', pending, 0)
@@ -16,7 +16,7 @@ local completed, running = numbers[1] or '0', numbers[2] or '0'
 local kept = redis.call('SCARD', recent)
 redis.call('HLEN', settled)
 redis.call('XLEN', events)
-if held[1] ~= id or held[2] or bound[1] or redis.call('HLEN', control) > 0 or redis.call('ZCARD', ranked) > 0
+if held[1] ~= id or held[2] or bound[1] or redis.call('HEXISTS', errors, id) == 1 or redis.call('HLEN', control) > 0 or redis.call('ZCARD', ranked) > 0
    or not string.find(run[1] or '', '^1 0 0 %d+ ') or string.sub(run[1], -#token - 1) ~= ' ' .. token
    or #completed > 14 or #running > 14 or not string.find(completed, '^%d+$') or not string.find(running, '^[1-9]%d*$')
    or (kept >= 9999 and (completed + 1) % 1000 == 0) then return {'unusual'} end
