@@ -145,7 +145,7 @@ def _conclude(app: Exqueue, out: Console, victim: _Victim | None) -> None:
             f"worker process {victim.pid} was killed while it ran ImportLedger({victim.arguments}): the job was recovered and ran again"
         )
     out.print("\nThe failed job stays until a person acts:\n")
-    out.print(render.job_table(app.failed(), errors=True))
+    out.print(render.job_table(app.failed(), errors=True, width=out.width))
     job_id = app.failed()[0].id
     out.print("\nWith your own jobs you would now type one of:")
     for command in (f"failed show {job_id}", f"failed requeue {job_id}", f"failed delete {job_id}"):

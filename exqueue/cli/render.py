@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Console
@@ -19,6 +19,8 @@ from exqueue.client.jobs import Job
 from exqueue.model.job import ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line, printable
+
+NARROW: Final = 110  # columns of a terminal that has not room for all that is told of a job
 
 
 class _Console(Console):
@@ -102,10 +104,12 @@ def error_dict(error: ErrorInfo) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def job_table(jobs: Iterable[Job], *, errors: bool) -> Table:
-    """A table of jobs."""
+def job_table(jobs: Iterable[Job], *, errors: bool, width: int) -> Table:
+    """A table of jobs. `width`: of the terminal; on a narrow one what `show` tells is left out, so that ids stay whole."""
     jobs = list(jobs)
     keyed = any(job.seen.terms.key for job in jobs)
+    if width < NARROW:
+        return _narrow_table(jobs, width, errors=errors, keyed=keyed)
     made = table("id", "queue", "place", *(["key"] if keyed else []), "#tries", "since", "arguments", *(["error"] if errors else []))
     for job in jobs:
         seen = job.seen
@@ -114,6 +118,24 @@ def job_table(jobs: Iterable[Job], *, errors: bool) -> Table:
         cells = [cell(job.id), cell(job.queue), cell(seen.place.value), *key, cell(seen.run.attempt), Text(since), cell(_what(seen))]
         made.add_row(*cells, *([cell(_error(seen), 120)] if errors else []))
     return made
+
+
+def _narrow_table(jobs: list[Job], width: int, *, errors: bool, keyed: bool) -> Table:
+    made = table("id", "queue", *(["key"] if keyed else []), "#tries", "since", "error" if errors else "arguments")
+    rows = [_narrow_row(job, keyed=keyed) for job in jobs]
+    taken = [max(map(len, column)) for column in zip([str(column.header) for column in made.columns[:-1]], *rows, strict=True)]
+    for place, column in enumerate(made.columns[:-1]):
+        column.min_width = taken[place]
+    room = max(12, width - sum(taken) - 2 * len(taken))
+    for job, row in zip(jobs, rows, strict=True):
+        made.add_row(*map(Text, row), cell(_error(job.seen) if errors else _what(job.seen), room))
+    return made
+
+
+def _narrow_row(job: Job, *, keyed: bool) -> list[str]:
+    seen = job.seen
+    since = moment(seen.when or seen.header.at)[5:16]
+    return [one_line(job.id), one_line(job.queue), *([one_line(seen.terms.key)] if keyed else []), str(seen.run.attempt), since]
 
 
 def print_list(jobs: list[Job], what: str, first_only: bool, *, json: bool, errors: bool) -> None:
@@ -125,7 +147,8 @@ def print_list(jobs: list[Job], what: str, first_only: bool, *, json: bool, erro
     elif not shown:
         console().print(f"no {what}s")
     else:
-        console().print(job_table(shown, errors=errors))
+        out = console()
+        out.print(job_table(shown, errors=errors, width=out.width))
         if more:
             console(stderr=True).print(f"the first {SHOWN} {what}(s); --all shows them all")
         elif errors:
