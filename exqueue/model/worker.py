@@ -253,12 +253,17 @@ def spec_of(worker: type[Worker]) -> WorkerSpec:
 
 
 def check_together(specs: Sequence[WorkerSpec]) -> None:
-    """Raises ConfigError if worker types that share a queue limit it differently: a limit is the queue's."""
+    """Raises ConfigError if worker types that share a queue limit it differently, or one takes in batches what must run once."""
     first: dict[str, WorkerSpec] = {}
     for spec in specs:
         other = first.setdefault(spec.queue, spec)
         if other.limits != spec.limits:
             raise ConfigError(f"{other.short} and {spec.short} share the queue {spec.queue!r}; give both the same max_running and rate")
+    for spec in specs:
+        many = next((other for other in specs if other.queue == spec.queue and other.batch > 1), None)
+        if many and spec.max_crashes == 1:
+            said = f"{many.short}, whose batches would take its jobs, too"
+            raise ConfigError(f"{spec.short} has max_crashes = 1 and shares the queue {spec.queue!r} with {said}; give one another queue")
 
 
 def policy_of(worker: Worker) -> Policy:

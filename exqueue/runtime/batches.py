@@ -33,6 +33,8 @@ class Batches(Work):
         self._most = 1 if post.limits else post.batch
         self._singly = 0  # how many jobs to take one by one, before it is worth asking for a batch again
         self._unwanted = frozenset[str]()  # tokens of jobs that a person wants to be stopped, as far as we know
+        self._inside = False  # of a batch: then nothing else is claimed, for what it holds would be handed out again
+        self._taken = False  # whether a job of the batch was found to belong to somebody else
         self._noted = ""  # the token of the job that has told of its progress last
 
     def _claim(self) -> Next | Unregistered | Batch:
@@ -46,6 +48,8 @@ class Batches(Work):
         return self._store.claim(post.queue, post.slot, self._token(), post.limits)
 
     def _following(self) -> str:
+        if self._inside:
+            return ""
         if self._most > 1 and not self._singly:
             return ""
         self._singly = max(0, self._singly - 1)
@@ -59,11 +63,18 @@ class Batches(Work):
 
     def _run_batch(self, batch: Batch) -> Batch:
         """Run these jobs, and settle them; the batch that was claimed with the last ones."""
+        self._inside, self._taken = True, False
+        try:
+            return self._run_each(batch)
+        finally:
+            self._inside = False
+
+    def _run_each(self, batch: Batch) -> Batch:
         done: list[Claim] = []
         held_since = time.monotonic()
         self._singly = 0
         for position, claim in enumerate(batch):
-            if not self._may_begin():
+            if self._taken or not self._may_begin():
                 self._settle_batch(done)
                 self._put_back(batch[position:])
                 return ()
@@ -71,7 +82,7 @@ class Batches(Work):
             if time.monotonic() - held_since >= HOLD and position + 1 < len(batch):
                 self._settle_batch(done)
                 held_since = time.monotonic()
-        return self._settle_batch(done, self._numbers() if self._may_begin() else 0)
+        return self._settle_batch(done, 0 if self._taken or not self._may_begin() else self._numbers())
 
     def _run_one(self, claim: Claim, done: list[Claim]) -> None:
         """Run one job; settle it, or leave that for later. `done`: those that have succeeded and are not settled."""
@@ -114,6 +125,7 @@ class Batches(Work):
                 step = functools.partial(self._store.complete, claim, self._post.slot, "")
                 if isinstance(self._insist("settle a job", step), Stale):
                     self._tell_stale(claim)
+                    self._taken = True
         done.clear()
         if found and not self._may_begin():  # the signal came while they were on their way
             self._put_back(found)

@@ -68,9 +68,12 @@ class Wire:
                     raise r.ConnectionError("Connection closed by server.")
                 reader.feed(data)
                 reply = reader.gets()
-        except BaseException as error:
+        except OSError as error:
             self.disconnect()
             raise self._known(error) from error
+        except BaseException:
+            self.disconnect()
+            raise
         if isinstance(reply, r.ResponseError | r.ConnectionError):  # it is still loading, or wants a password
             raise reply
         return reply
@@ -84,9 +87,7 @@ class Wire:
         self.made.connect()
         self._reader = hiredis.Reader(protocolError=r.InvalidResponse, replyError=self.made._parser.parse_error)
 
-    def _known(self, error: BaseException) -> BaseException:
+    def _known(self, error: OSError) -> r.RedisError:
         if isinstance(error, TimeoutError):
             return r.TimeoutError("Timeout reading from socket")
-        if isinstance(error, OSError):
-            return r.ConnectionError(f"Error while reading from socket: {error}")
-        return error
+        return r.ConnectionError(f"Error while reading from socket: {error}")

@@ -20,6 +20,7 @@ from exqueue.model.schedule import cron
 from exqueue.model.worker import (
     Worker,
     WorkerSpec,
+    check_together,
     check_worker,
     is_importable,
     limit_of,
@@ -247,3 +248,9 @@ def test_an_async_perform_is_checked_as_any_other() -> None:
 
     with pytest.raises(BadArguments, match="missing a required argument: 'a'"):
         check_arguments(Async, (), {})
+
+
+def test_what_must_not_run_twice_shares_no_queue_with_a_worker_that_takes_batches() -> None:
+    once, many = (spec_of(with_options(queue="q", **options)) for options in ({"max_crashes": 1}, {"batch": 4}))
+    with pytest.raises(ConfigError, match=r"has max_crashes = 1 and shares the queue 'q' with .*, whose batches would take its jobs, too"):
+        check_together([many, once])

@@ -155,6 +155,15 @@ def test_jobs_that_were_given_to_others_are_told_of_and_not_settled(app: Exqueue
     assert (app.queue("Many").counts(), caplog.text.count("its result is dropped")) == (Counts(pending=2, enqueued=2), 2)
 
 
+def test_inside_of_a_batch_nothing_is_claimed_with_the_settlement_of_one_job(app: Exqueue, handlers: None) -> None:
+    """It would be what the slot holds: jobs that have succeeded, and wait to be settled."""
+    process = WorkerProcess(app.store, replace(POST, batch=4), {})
+    process._singly = 4  # as after a settlement that was refused
+    found = [process._following()]
+    process._inside = True
+    assert [*found, process._following()] == ["r.1/1", ""]
+
+
 class Robbing(Recording):
     """Somebody takes the process for dead before it settles."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from exqueue.model.chain import NewJob
 from exqueue.model.job import Progress
-from exqueue.model.policy import Fail
+from exqueue.model.policy import Fail, Recover
 from exqueue.store.replies import Stale, Unregistered, Unusual
 from tests.conftest import on_servers_and_cluster as on_servers
 from tests.store.kit import CRASH, FAIL, HEADER, RELEASE, RETRY, UNSPENT, Bench
@@ -195,6 +195,14 @@ def test_what_had_begun_counts_what_had_not_goes_back_uncounted_all_in_order(ben
     assert (bench.recover("s", claims[1]), bench.pending) == ("recovered", ["a", "b", "c", "d", "e"])
     assert [bench.spent(job) for job in "abcde"] == [(1, 0, 0), (1, 0, 1), (0, 0, 0), (0, 0, 0), (0, 0, 0)]
     assert [bench.record(job).errors for job in "abc"] == [(), (CRASH,), ()]
+
+
+@on_servers
+def test_of_a_process_that_is_only_thought_to_be_dead_all_count_as_begun(bench: Bench) -> None:
+    """For nobody knows how far it came, and whoever is given one of them must know that it may still run somewhere."""
+    claims = bench.start_batch("a", "b", "c")
+    assert bench.store.recover("q", "s", "r", "0", ("a", claims[0].token), Recover(CRASH)) == "recovered"
+    assert [bench.spent(job) for job in "abc"] == [(1, 0, 1), (1, 0, 0), (1, 0, 0)]
 
 
 @on_servers

@@ -35,7 +35,7 @@ for i = #held, 1, -1 do
   if other ~= BELL and run.token == '-' then
     put_back(other)
   elseif other ~= id and claimed then
-    local ended = number(run.token) <= number(token)
+    local ended = beat ~= '' or number(run.token) <= number(token) -- of the silent nobody knows: all may have begun, or still run
     count_end()
     wake()
     if not ended then run.attempt, run.since = run.attempt - 1, 0 end
