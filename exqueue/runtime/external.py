@@ -73,7 +73,8 @@ def attend(process: External, watch: Watch) -> Ending:
     Raises:
         ExternalFailed: it is not a child of this process, or was waited for already, so nobody knows what became of it.
     """
-    if isinstance(process, subprocess.Popen) and process.poll() is not None:
+    # Not poll(): of a child that the kernel has reaped unseen it says 0, which would pass for a success.
+    if isinstance(process, subprocess.Popen) and process.returncode is not None:
         return Ending(process.pid, process.returncode)
     with _handle(process.pid) as handle:
         _status(process.pid, handle, os.WNOHANG)  # only to see whether it is a child
