@@ -124,7 +124,8 @@ def plan_of(options: Configured[Any]) -> Plan:
     _check_followers(options)
     terms = terms_of(options)
     timeout, keep = seconds_option("timeout", options.timeout), keep_of(options)
-    return Plan(worker, options, _queue_of(options), due_of(options), terms, terms.encode(), timeout, keep)
+    queue = queue_of(worker) if options.queue is None else check_name("queue", options.queue)
+    return Plan(worker, options, queue, due_of(options), terms, terms.encode(), timeout, keep)
 
 
 def _queue_of(options: Configured[Any]) -> str:

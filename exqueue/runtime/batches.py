@@ -76,7 +76,7 @@ class Batches(Work):
         for position, claim in enumerate(batch):
             if self._taken or not self._may_begin():
                 self._settle_batch(done)
-                self._put_back(batch[position:])
+                self._put_back(*batch[position:])
                 return ()
             self._run_one(claim, done)
             if time.monotonic() - held_since >= HOLD and position + 1 < len(batch):
@@ -128,7 +128,7 @@ class Batches(Work):
                     self._taken = True
         done.clear()
         if found and not self._may_begin():  # the signal came while they were on their way
-            self._put_back(found)
+            self._put_back(*found)
             return ()
         return found or ()
 
@@ -137,8 +137,3 @@ class Batches(Work):
         step = functools.partial(self._store.batch, self._post.queue, self._post.slot, done, first, self._most if first else 0)
         found = self._insist("settle jobs", step)
         return found if isinstance(found, tuple) else None
-
-    def _put_back(self, batch: Batch) -> None:
-        """Jobs that were claimed and have not begun, in their order."""
-        for claim in batch:
-            self._insist("put back a job", functools.partial(self._store.apply, claim, self._post.slot, verdicts.Release()))

@@ -104,7 +104,7 @@ class WorkerProcess(Batches):
 
     def _work(self, claim: Claim) -> Claim | None:
         if claim.run.attempt > 1 and not self._is_ours_alone(claim):  # of a batch none has begun before
-            self._insist("put back a job", lambda: self._store.apply(claim, self._post.slot, verdicts.Release()))
+            self._put_back(claim)
             self._pause(REFUSED_PAUSE)
             return None
         return super()._work(claim)

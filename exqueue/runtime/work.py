@@ -108,9 +108,14 @@ class Work:
             self._follow(claim)
         self._succeeded(done)
         if isinstance(reply, Claim) and not self._may_begin():  # the signal came while the next job was on its way
-            self._insist("put back a job", lambda: self._store.apply(reply, post.slot, verdicts.Release()))
+            self._put_back(reply)
             return None
         return reply if isinstance(reply, Claim) else None
+
+    def _put_back(self, *claims: Claim) -> None:
+        """Jobs that were claimed and have not begun, in their order."""
+        for claim in claims:
+            self._insist("put back a job", functools.partial(self._store.apply, claim, self._post.slot, verdicts.Release()))
 
     def _following(self) -> str:
         """The token of the job that is claimed together with a settlement; empty for none."""

@@ -59,9 +59,9 @@ def script(name: str) -> Script:
         raise ValueError(f"{name}.lua: unknown keys {unknown} or no replies in its header")
     fixed, repeats = _arguments(header["argv"])
     named = [_names(keys, "KEYS"), _names(fixed, "ARGV")]
-    # What comes first returns before the functions of the others are made, or falls through.
+    # What comes first needs no more than the base, and returns before the functions of the others are made, or falls through.
     first = [f"do\n{_part(name, part, keys)}end" for part in header.get("first", "").split()]
-    parts = [*named, *first, _read("_base"), *(_part(name, part, keys) for part in header.get("uses", "").split())]
+    parts = [*named, _read("_base"), *first, *(_part(name, part, keys) for part in header.get("uses", "").split())]
     shadowed = sorted(set(re.findall(r"^local (?:function )?(\w+)", "\n".join(parts[len(named) :]), re.MULTILINE)) & {*keys, *fixed})
     if shadowed:
         raise ValueError(f"{name}.lua: a part it uses has a name of its own for {shadowed}")

@@ -68,9 +68,12 @@ class Wire:
                     raise r.ConnectionError("Connection closed by server.")
                 reader.feed(data)
                 reply = reader.gets()
+        except TimeoutError as error:
+            self.disconnect()
+            raise r.TimeoutError("Timeout reading from socket") from error
         except OSError as error:
             self.disconnect()
-            raise self._known(error) from error
+            raise r.ConnectionError(f"Error while reading from socket: {error}") from error
         except BaseException:
             self.disconnect()
             raise
@@ -86,8 +89,3 @@ class Wire:
     def _connect(self) -> None:
         self.made.connect()
         self._reader = hiredis.Reader(protocolError=r.InvalidResponse, replyError=self.made._parser.parse_error)
-
-    def _known(self, error: OSError) -> r.RedisError:
-        if isinstance(error, TimeoutError):
-            return r.TimeoutError("Timeout reading from socket")
-        return r.ConnectionError(f"Error while reading from socket: {error}")

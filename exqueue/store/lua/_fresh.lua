@@ -9,12 +9,12 @@ if fresh == '1' and #ARGV == 4 then
   redis.call('LLEN', pending)
   redis.call('XLEN', events)
   if #enqueued < 15 and #seq < 15 and string.find(enqueued, '^%d+$') and string.find(seq, '^%d+$') then
-    enqueued, seq = enqueued + 1, string.format('%d', seq + 1)
+    enqueued, seq = enqueued + 1, whole(seq + 1)
     if redis.call('HSETNX', jobs, id, '{"seq":' .. seq .. ',' .. string.sub(ARGV[3], 2)) == 1 then
       redis.call('HSET', bodies, id, ARGV[4])
       redis.call('RPUSH', pending, id)
       redis.call('HSET', counters, 'enqueued', enqueued, 'seq', seq)
-      redis.call('XADD', events, 'MAXLEN', '~', 10000, '*', 'event', 'enqueued', 'job', id, 'more', '')
+      tell('enqueued', id)
       return {enqueued == 1 and 'founded' or 'enqueued'}
     end
   end

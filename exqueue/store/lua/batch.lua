@@ -2,6 +2,7 @@
 -- plain jobs that stand next and never began. As complete, for several
 -- keys: pending ranked processing runs jobs bodies counters terms control errors recent older settled slots events
 -- argv: slot first most then id token for each of up to 100 jobs that have succeeded
+-- uses: gone
 -- moves: processing -> none, pending -> processing
 -- replies: claimed | completed | empty | unusual | unregistered
 -- claimed: then id, run, header and body of each; unusual: it is for `finish` and `claim`, and nothing was changed
@@ -13,7 +14,7 @@ if count == 0 and not open then return {'unregistered'} end
 local again = count > 0 and redis.call('HGET', settled, slot) == tokens[count]
 
 -- Those at the head of this list that began once, have no ties, and have the token that `is_mine` knows; and their runs.
-local function begun(list, is_mine)
+local function started(list, is_mine)
   if not list[1] then return {}, {} end
   local ids, found = {}, redis.call('HMGET', runs, unpack(list))
   local bound = redis.call('HMGET', terms, unpack(list))
@@ -32,7 +33,8 @@ local function fresh(list)
   local headers, seen, size = redis.call('HMGET', jobs, unpack(list)), {}, 0
   for i, id in ipairs(list) do
     size = size + redis.call('HSTRLEN', bodies, id)
-    if (i > 1 and size > 1048576) or seen[id] or bound[i] or not headers[i] or not string.find(found[i] or '0 0 0 0 -', '^0 0 0 %d+ %-$') then return i - 1 end
+    local new = string.find(found[i] or '0 0 0 0 -', '^0 0 0 %d+ %-$')
+    if (i > 1 and size > 1048576) or seen[id] or bound[i] or not headers[i] or not new then return i - 1 end
     seen[id] = true
   end
   return #list
@@ -56,22 +58,19 @@ local function settle()
   redis.call('HINCRBY', counters, 'running', -count)
   local gone = redis.call('HINCRBY', counters, 'completed', count)
   redis.call('SADD', recent, unpack(done))
-  if gone % 1000 < count and redis.call('SCARD', recent) >= 10000 then -- as in _gone.lua
-    redis.call('UNLINK', older)
-    redis.call('RENAME', recent, older)
-  end
+  turn_over(gone, count)
   for _, id in ipairs(done) do tell('completed', id) end
 end
 
 if not again then
   local running = tonumber(redis.call('HGET', counters, 'running') or 0)
-  local ours = begun({unpack(held, 1, count)}, function(i, token) return held[i] == done[i] and token == tokens[i] end)
+  local ours = started({unpack(held, 1, count)}, function(i, token) return held[i] == done[i] and token == tokens[i] end)
   if redis.call('HLEN', control) > 0 or #ours < count or running < count then return {'unusual'} end
   if count > 0 then settle() end
   held = {unpack(held, count + 1)}
 end
 if first == '' or not open then return {'completed'} end
-local before, known = begun(held, function(_, token) return string.sub(token, 1, #slot + 1) == slot .. '/' end)
+local before, known = started(held, function(_, token) return string.sub(token, 1, #slot + 1) == slot .. '/' end)
 if before[1] then return claimed(before, known) end -- asked again
 local other = {count > 0 and 'completed' or 'unusual'}
 if again or held[2] or redis.call('ZCARD', ranked) > 0 then return other end
