@@ -37,6 +37,7 @@ from tests.simulation.wire import EPOCH
 from tests.simulation.workers import HERE
 
 LEASE: Final = 3.0
+CARE_EVERY: Final = 2.0
 SETTINGS: Final = Settings("unix:///nowhere", namespace=NAMESPACE, lease=LEASE, grace=1.0, kill_after=1.0, patience=0.8)
 Play = Callable[[Process, Watch, Any, int], Any]
 
@@ -271,7 +272,7 @@ def played(kernel: Kernel) -> Iterator[None]:
         (runner, "select", SimpleNamespace(select=select)),
         (runner, "admit", lambda *_: []), (runner, "deaf_parent", lambda *_: []), (runner, "init_name", str),
         (runner, "Board", SimpleNamespace(create=SmallBoard)),
-        (runner, "PROMOTE_EVERY", 0.6), (runner, "CARE_EVERY", 2.0),
+        (runner, "PROMOTE_EVERY", 0.6), (runner, "CARE_EVERY", CARE_EVERY),
         (staff, "send_signal", kernel.send_signal), (staff, "kill_and_wait", kernel.kill_and_wait),
         (caretaker, "is_gone", kernel.is_gone), (caretaker, "kill_and_wait", kernel.kill_and_wait),
         (rest, "is_gone", kernel.is_gone), (rest, "kill_and_wait", kernel.kill_and_wait),

@@ -19,7 +19,7 @@ from tests.simulation.checks import check_end, check_limits, check_wakeups
 from tests.simulation.fleet import HOSTS, Fleet
 from tests.simulation.history import History, Story
 from tests.simulation.kernel import Kernel
-from tests.simulation.machine import LEASE, played
+from tests.simulation.machine import CARE_EVERY, LEASE, played
 from tests.simulation.plays import Plays
 from tests.simulation.probe import NAMESPACE, Look
 from tests.simulation.stage import Stage, Violation
@@ -141,7 +141,7 @@ class World:
 
     def _close(self, store: Store) -> None:
         stage = self.stage
-        stage.pause(1.5)  # each runner sweeps once more
+        stage.pause(CARE_EVERY + 0.5)  # each runner takes over and sweeps once more: the last time may have been refused
         self.fleet.closing = True
         for process in list(self.fleet.runners):
             self.kernel.send_signal(process.pid, 0, 15)
