@@ -34,7 +34,7 @@ from tests.simulation.kernel import Kernel, Process
 from tests.simulation.probe import NAMESPACE
 from tests.simulation.stage import Stage
 from tests.simulation.wire import EPOCH
-from tests.simulation.workers import HERE
+from tests.simulation.workers import PLAY
 
 LEASE: Final = 3.0
 CARE_EVERY: Final = 2.0
@@ -75,7 +75,7 @@ class SimProcess(WorkerProcess):
         process.heard = self._watch.heard
 
     def play(self, play: Play, process: Process) -> int:
-        HERE.play = functools.partial(play, process, self._watch)
+        PLAY.set(functools.partial(play, process, self._watch))
         return self.run()
 
     def _pause(self, seconds: float) -> None:

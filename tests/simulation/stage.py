@@ -1,18 +1,18 @@
-"""Actors that take turns: threads of which one runs at a time, by a clock that moves when nobody has anything to do.
+"""Actors that take turns: greenlets of one thread, by a clock that moves when nobody has anything to do.
 
-Whoever has the baton goes on until it pauses, and hands the baton to one that chance chooses. So real code with real
-loops is stopped at any of its requests, and nothing but the seed decides who is next.
+Whoever has its turn goes on until it pauses, and chance chooses who is next. So real code with real loops is stopped at any of
+its requests, and nothing but the seed decides who goes on.
 """
 
 from __future__ import annotations
 
-import _thread
 import heapq
 import itertools
 import random
-import threading
 from collections.abc import Callable
 from typing import Any, Final
+
+from greenlet import getcurrent, greenlet
 
 NEVER: Final = float("inf")
 
@@ -28,7 +28,7 @@ class Violation(Exception):
 class Actor:
     """One of those who take turns. `wake`: when it wants to go on; `frozen`: until when it cannot. `place`: its host."""
 
-    def __init__(self, name: str, place: str = "") -> None:
+    def __init__(self, name: str, turn: greenlet, place: str = "") -> None:
         self.name = name
         self.place = place
         self.wake = 0.0
@@ -37,12 +37,11 @@ class Actor:
         self.ended = False
         self.process: Any = None
         self.heir: Actor | None = None
-        self.baton = _thread.allocate_lock()
-        self.baton.acquire()
+        self.turn = turn
 
 
 class Stage:
-    """The actors, the clock, the timers. The thread that makes it is the first actor, the director."""
+    """The actors, the clock, the timers. Whoever makes it is the first actor, the director."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -52,7 +51,7 @@ class Stage:
         self.trace: list[tuple[Any, ...]] = []
         self.problem: BaseException | None = None
         self.idle: Callable[[], None] = lambda: None
-        self.current = self.director = Actor("director")
+        self.current = self.director = Actor("director", getcurrent())
         self.actors = [self.director]
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -67,14 +66,12 @@ class Stage:
 
     def spawn(self, name: str, run: Callable[[], Any], place: str = "", ended: Callable[[Any], None] = lambda _: None) -> Actor:
         """A new actor; `ended` is told what `run` returned."""
-        actor = Actor(name, place)
+        actor = Actor(name, greenlet(lambda *_: self._live(actor, run, ended), self.director.turn), place)
         actor.wake = self.now
         self.actors.append(actor)
-        threading.Thread(target=self._live, args=(actor, run, ended), daemon=True).start()
         return actor
 
     def _live(self, actor: Actor, run: Callable[[], Any], ended: Callable[[Any], None]) -> None:
-        actor.baton.acquire()
         try:
             if not actor.killed:
                 result = run()
@@ -90,7 +87,7 @@ class Stage:
         if following is None:
             following = self.director if self.problem else self._choose()
         self.current = following
-        following.baton.release()
+        actor.turn.parent = following.turn  # who goes on when this one is over
 
     def pause(self, seconds: float = 0.0) -> None:
         """Let others go on, and go on oneself not before so many seconds."""
@@ -101,8 +98,7 @@ class Stage:
         chosen = self.director if self.problem else self._choose()
         if chosen is not me:
             self.current = chosen
-            chosen.baton.release()
-            me.baton.acquire()
+            chosen.turn.switch()
             if me.killed:
                 raise Killed
         if me is self.director and self.problem:
@@ -148,8 +144,7 @@ class Stage:
             raise Killed
         actor.heir = me
         self.current = actor
-        actor.baton.release()
-        me.baton.acquire()
+        actor.turn.switch()
         self.current = me
 
     def close(self) -> None:

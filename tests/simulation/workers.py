@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, ClassVar, Final
 
 from exqueue import Worker, constant, cron
 
-HERE: Final = threading.local()  # `play`: what the process that runs in this thread does with a job
+PLAY: Final = ContextVar[Callable[..., Any]]("play")  # what the process whose turn it is does with a job
 
 
 class Part(Worker):
@@ -16,7 +17,7 @@ class Part(Worker):
     processes = 2
 
     def perform(self, number: int = 0) -> Any:
-        return HERE.play(self.job, number)
+        return PLAY.get()(self.job, number)
 
 
 class Plain(Part):
