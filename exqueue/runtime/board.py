@@ -56,6 +56,14 @@ class Cell:
         """Write down which job is begun, before anything of it is looked at."""
         self._numbers[_BEGUN] = number
 
+    def expect(self, number: int) -> None:
+        """Write down that the server may claim a job for this process, by this number, while nothing is heard of it."""
+        self._numbers[_BEGUN] = -number
+
+    def hear(self) -> None:
+        """The answer is about to be read; from here on it may be what the process dies of."""
+        self._numbers[_BEGUN] = self.begun
+
     def limit(self, job: Limited) -> None:
         """Write down how long a job may run; the deadline last, for it is what the others go by."""
         self._numbers[_NUMBER], self._times[_SECONDS], self._times[_RETRY] = job.number, job.seconds, job.retry
@@ -86,8 +94,14 @@ class Cell:
 
     @property
     def begun(self) -> int:
-        """The number of the job that was begun last. What was claimed together with it and has a higher one has not begun."""
-        return self._numbers[_BEGUN]
+        """The number of the job that was begun last, at most. What was claimed and has a higher one has not begun."""
+        number = self._numbers[_BEGUN]
+        return number if number >= 0 else -number - 1
+
+    @property
+    def unheard(self) -> int:
+        """The number that the server may have claimed a job by of which the process has heard nothing; see `expect`."""
+        return max(0, -self._numbers[_BEGUN])
 
     def limited(self) -> Limited | None:
         """The job that runs, if it has a time limit."""

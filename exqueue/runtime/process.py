@@ -72,14 +72,24 @@ class WorkerProcess(Batches):
         if not self._may_begin():  # until its runner, or the fork server, runs again and kills us or beats
             self._pause(REFUSED_PAUSE)
             return Empty()
-        closed = isinstance(found, Closed)
-        seconds = min(BLOCK, found.seconds) if isinstance(found, Closed) and found.seconds is not None else BLOCK
+        return self._give_back(self._wait(found if isinstance(found, Closed) else None))
+
+    def _wait(self, closed: Closed | None) -> Next | Unregistered | Batch:
+        """Wait for a job, or for a queue that is `closed` to open; what there is then."""
+        post, found = self._post, None
+        seconds = BLOCK if closed is None or closed.seconds is None else min(BLOCK, closed.seconds)
+        token = "" if self._most > 1 else self._token()
+        self._watch.expect(self._claims)  # killed before we hear of it, we have not begun what the server has claimed for us
         try:
-            self._store.wait(self._post.queue, self._post.slot, max(seconds, 0.001), self._watch.wake, closed=closed)
+            found = self._store.wait(
+                post.queue, post.slot, max(seconds, 0.001), self._watch.wake,
+                closed=closed is not None, token=token, limits=post.limits, heard=self._watch.hear,
+            )  # fmt: skip
         except StoreRefused:  # a full server refuses to block; a claim it allows, or it says why not
             self._pause(REFUSED_PAUSE)
         self._watch.drain()
-        return self._give_back(self._claim())
+        self._watch.hear()
+        return self._claim() if found is None else found
 
     def _may_begin(self) -> bool:
         """Not while our runner is silent: what another process of this host still runs may have been recovered, and be given to us.

@@ -30,6 +30,7 @@ class Death:
 
     `status`: as in `outcome.death`. `ours`: exqueue killed it on purpose, so its job is not to blame.
     `overrun`: what it was running, if the time of that was up. `begun`: the number of the claim it began last, 0 if nobody knows.
+    `unheard`: as in `Cell.unheard`.
     """
 
     slot: str
@@ -40,6 +41,7 @@ class Death:
     ours: bool = False
     overrun: Limited | None = None
     begun: int = 0
+    unheard: int = 0
 
 
 class Recovery:
@@ -59,7 +61,7 @@ class Recovery:
                 self._settle(job, death, verdict)
             if settling:
                 continue
-            started = _cut_off(starts, death.begun)
+            started = _cut_off(starts, death.begun, death.unheard)
             max_crashes = self._max_crashes.get(started.header.worker, Policy().max_crashes) if started else 0
             crashed = self._judge(started, death, max_crashes) if started else None
             # Where none was cut off, and some have ended and are not settled, the token says up to which.
@@ -109,13 +111,16 @@ class Recovery:
         return verdict
 
 
-def _cut_off(starts: Sequence[JobRecord], begun: int) -> JobRecord | None:
+def _cut_off(starts: Sequence[JobRecord], begun: int, unheard: int) -> JobRecord | None:
     """The job that a process was running when it died, as far as is known.
 
     Of jobs that were claimed together those before it have ended, those after it have not begun. Where none of them has, or
     nobody knows, it is the first: what comes back runs alone, so that one that kills its process is found out in the end.
+    One of which the process has not even heard does not do that.
     """
     numbers = [number_of(job.run.token) for job in starts]
+    if unheard in numbers:
+        return None
     if begun in numbers:
         return starts[numbers.index(begun)]
     return None if any(number < begun for number in numbers) else next(iter(starts), None)

@@ -146,7 +146,8 @@ class Staff:
         cell = self._board.cell(child.cell)
         limited = cell.limited()
         overrun = limited if limited and now >= limited.deadline else None
-        self.dead.append((child, Death(child.slot, self._runner, where, status, ours=orderly, overrun=overrun, begun=cell.begun)))
+        death = Death(child.slot, self._runner, where, status, ours=orderly, overrun=overrun, begun=cell.begun, unheard=cell.unheard)
+        self.dead.append((child, death))
         if not orderly:
             LOG.warning("worker process %d of %s ended with status %s", child.pid, child.spec.name, status)
 

@@ -104,6 +104,14 @@ class Watch:
         self._cell.begin(number)
         return not self._cell.is_stopped(number)
 
+    def expect(self, number: int) -> None:
+        """See `Cell.expect`."""
+        self._cell.expect(number)
+
+    def hear(self) -> None:
+        """See `Cell.hear`."""
+        self._cell.hear()
+
     def begin(self, number: int, seconds: float, retry: float) -> None:
         """A job begins. `number`: of its claim; `seconds`: its time limit, 0 for none; `retry`: see `Limited`."""
         self._number = number

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import select
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from redis import exceptions as r
 
@@ -13,14 +14,21 @@ from exqueue.store.pool import Command, Pool, exchange, read_reply
 LATE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
 
 
-def block(pool: Pool, command: Command, seconds: float, wake: int | None) -> None:
-    """Send it, and wait for its end. `seconds`: that it blocks at most; `wake`: a file descriptor that ends it when readable."""
+def block(pool: Pool, command: Command, seconds: float, wake: int | None, then: Sequence[Command], heard: Callable[[], None]) -> list[Any]:
+    """Send it, and wait for its end. `seconds`: that it blocks at most; `wake`: a file descriptor that ends it when readable.
+
+    `then`: what the server does next, without waiting for us to hear of that end; the replies to it, errors among them.
+    `heard`: called when something has come, before it is read.
+    """
     with pool.borrowed() as connection:
         client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
-        connection.send_command(*command)
+        connection.send_packed_command(connection.pack_commands([command, *then]), check_health=False)
         _until_readable(pool, connection, seconds, wake, client_id)
-        if isinstance(reply := read_reply(connection), r.ResponseError):
-            raise reply
+        heard()
+        reply, *others = [read_reply(connection) for _ in range(1 + len(then))]
+    if isinstance(reply, r.ResponseError):
+        raise reply
+    return others
 
 
 def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:

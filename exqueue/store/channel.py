@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from redis import exceptions as r
@@ -25,6 +26,19 @@ T = TypeVar("T")
 REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
 WAIT: Final = 1.0  # seconds that replicas get at once; then it is time to ask whether they follow somebody else
 LOOK_EVERY: Final = 0.2  # seconds, where no command can wait for everything at once
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A step that is sent behind a command that blocks: the server runs it as soon as that ends, and waits for nobody to hear of it.
+
+    `heard`: called when there is something to read.
+    """
+
+    script: Script
+    keys: list[str | bytes]
+    argv: list[Any]
+    heard: Callable[[], None]
 
 
 class Channel:
@@ -78,10 +92,12 @@ class Channel:
                 self._topology.hang_up()
         return first, confirmed
 
-    def wait_for_move(self, source: str, target: str, seconds: float, wake: int | None) -> None:
+    def wait_for_move(self, source: str, target: str, seconds: float, wake: int | None, behind: Behind | None = None) -> list[Any] | None:
         """Block in BLMOVE until a job arrives, the time is over, or `wake` (a file descriptor) becomes readable.
 
-        The reply is not returned: after a lost one it could not be trusted anyway. What `target` holds is the truth.
+        Its reply is not returned: after a lost one it could not be trusted anyway. What `target` holds is the truth.
+        Returns the reply of what was sent `behind` it; None where that is to be asked for by itself, as where a server that was
+        replaced might have given it.
         """
         try:
             pool = self._topology.pool(source)
@@ -90,7 +106,9 @@ class Channel:
         except TRANSIENT as error:
             raise unavailable(error, self._where, uncertain=False) from error
         try:
-            block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake)
+            then = [_by_name(behind.script, behind.keys, behind.argv)] if behind and self._topology.alone else []
+            heard = behind.heard if behind else lambda: None
+            replies = block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake, then, heard)
         except r.MovedError as error:  # nothing was moved; whoever asks again asks the right node
             self._topology.heed(pool, error)
         except r.AuthenticationError as error:  # one of TRANSIENT, too, but not for time to mend
@@ -104,6 +122,10 @@ class Channel:
             raise translate(error, self._where, command="BLMOVE") from error
         except TRANSIENT as error:
             raise unavailable(self._topology.heed(pool, error), self._where) from error
+        else:
+            known = [reply for reply in replies if not isinstance(reply, r.ResponseError)]
+            return self._checked(behind.script, behind.keys, known[0], uncertain=False) if behind and known else None
+        return None
 
     def wait_for_entries(self, places: dict[str, str], seconds: float, most: int) -> list[Any]:
         """Entries of streams behind these places (key -> id), as XREAD answers; waits at most so long if there are none."""
@@ -139,8 +161,8 @@ class Channel:
         self, script: Script, keys: list[str | bytes], argv: list[Any], *more: Command, again: Callable[[], list[Any]] | None = None
     ) -> tuple[list[Any], list[Any]]:
         """The reply of a step, and those of commands that go with it over the same connection."""
-        by_name, together = ("EVALSHA", script.sha, len(keys), *keys, *argv), bool(more)
-        later = None if again is None else lambda: ("EVALSHA", script.sha, len(keys), *keys, *again())
+        by_name, together = _by_name(script, keys, argv), bool(more)
+        later = None if again is None else lambda: _by_name(script, keys, again())
         replies, uncertain = self._patiently([by_name, *more], together=together, again=later)
         if later and isinstance(replies[0], r.NoScriptError | r.NoPermissionError):
             by_name = later()  # it was not done now, but before, perhaps
@@ -215,6 +237,10 @@ class Channel:
         names = [(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape"), kind) for key, kind in wrong]
         held = ", ".join(f"{one_line(name)} is a {kind}" for name, kind in names)
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it")
+
+
+def _by_name(script: Script, keys: Sequence[str | bytes], argv: Sequence[Any]) -> Command:
+    return "EVALSHA", script.sha, len(keys), *keys, *argv
 
 
 def _in_words(reply: Any) -> str:

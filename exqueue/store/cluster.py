@@ -40,6 +40,8 @@ class Target:
 class Cluster:
     """The masters of a cluster, found through any of `seeds`. `make`: a connection to a node; `ask`: one that waits less long."""
 
+    alone = False
+
     def __init__(self, seeds: tuple[Address, ...], make: Callable[[Address], Connection], ask: Callable[[Address], Connection]) -> None:
         self._seeds = seeds
         self._make = make

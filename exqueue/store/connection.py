@@ -43,9 +43,6 @@ class Connection(Protocol):
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send such bytes."""
 
-    def send_command(self, *args: Any) -> None:
-        """Send one command."""
-
     def read_response(self) -> Any:
         """The next reply; raises it if it is an error."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, assert_never
 
 from exqueue.model import policy as verdicts
@@ -14,6 +14,7 @@ from exqueue.model.job import PLAIN, Claim, Progress
 from exqueue.model.schema import SCHEMA
 from exqueue.store.base import BATCH, located
 from exqueue.store.care import CareSteps
+from exqueue.store.channel import Behind
 from exqueue.store.keys import registry_key, schema_key
 from exqueue.store.person import PersonSteps
 from exqueue.store.replies import Next, Settled, Stale, Unregistered, Unusual, raw_id, read_batch, read_next, text_id
@@ -91,21 +92,29 @@ class Store(PersonSteps, CareSteps):
             raise EnqueueUnknown(tuple(job.id for job in jobs[start:]), confirmed, self._copies)
         return reply
 
-    def wait(self, queue: str, slot: str, seconds: float, wake: int | None, *, closed: bool = False) -> None:
+    def wait(
+        self, queue: str, slot: str, seconds: float, wake: int | None, *, closed: bool = False, token: str = "", limits: str = "",
+        heard: Callable[[], None] = lambda: None,
+    ) -> Next | Unregistered | None:  # fmt: skip
         """Block until a job has been moved into the slot's list, at most so long. What came, only `claim` can tell.
 
-        `closed`: while the queue is paused or limited, wait for its bell instead of for its jobs.
+        `closed`: while the queue is paused or limited, wait for its bell instead of for its jobs. `token`: `claim` follows in the
+        same request, whatever came, and this is what it answers; None if it is to be asked for by itself. `heard`: called as soon
+        as there is something to read.
         """
-        keys = self.keys(queue)
-        self.channel.wait_for_move(keys["bell" if closed else "pending"], keys.processing(slot), seconds, wake)
+        keys, claim = self.keys(queue), script("claim")
+        argv = claim.arguments({"slot": slot, "token": token, "limits": limits}, ())
+        behind = Behind(claim, located("claim", keys, slot), argv, heard) if token else None
+        source = keys["bell" if closed else "pending"]
+        reply = self.channel.wait_for_move(source, keys.processing(slot), seconds, wake, behind)
+        return None if reply is None else _read_claim(queue, reply)
 
     def claim(self, queue: str, slot: str, token: str, limits: str = "") -> Next | Unregistered:
         """Take the next job, or the one the slot holds already; the same answer for the same token.
 
         `limits`: see `worker.limits_of`.
         """
-        reply = self._run("claim", queue, slot=slot, token=token, limits=limits)
-        return Unregistered() if reply[0] == b"unregistered" else read_next(queue, reply)
+        return _read_claim(queue, self._run("claim", queue, slot=slot, token=token, limits=limits))
 
     def complete(
         self, claim: Claim, slot: str, next_token: str, limits: str = "", *, keep_ms: int = 0, result: bytes = b""
@@ -161,6 +170,10 @@ class Store(PersonSteps, CareSteps):
         """Note how far a running job has come."""
         reply = self._run("report", claim.queue, id=raw_id(claim.id), token=claim.token, note=note.encode())
         return Stale() if reply[0] == b"stale" else Settled()
+
+
+def _read_claim(queue: str, reply: list[Any]) -> Next | Unregistered:
+    return Unregistered() if reply[0] == b"unregistered" else read_next(queue, reply)
 
 
 def _accepting(jobs: Sequence[NewJob], due: str) -> tuple[str, dict[str, Any]]:

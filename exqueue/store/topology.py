@@ -16,7 +16,12 @@ NAMED_EVERY: Final = 0.25  # seconds: what an old master acknowledges after a pl
 
 
 class Topology(Protocol):
-    """Where requests go. What it raises is either passing (one of TRANSIENT), or for a person to mend."""
+    """Where requests go. What it raises is either passing (one of TRANSIENT), or for a person to mend.
+
+    `alone`: there is one server, so that whatever it answers is believed.
+    """
+
+    alone: bool
 
     def exchange(self, commands: Sequence[Command], *, near: str = "", together: bool = False) -> list[Any]:
         """Send commands, read their replies, errors among them.
@@ -45,6 +50,8 @@ class Topology(Protocol):
 
 class Single:
     """One server, at an address that stays the same."""
+
+    alone = True
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._pool = Pool(connect)
@@ -89,6 +96,8 @@ class Single:
 
 class Followed(Single):
     """The master that sentinels name. Each new connection asks them; see `Sentinels.connect`."""
+
+    alone = False
 
     def __init__(self, sentinels: Sentinels) -> None:
         super().__init__(sentinels.connect)

@@ -40,10 +40,6 @@ class Wire:
         """Bytes for several commands."""
         return [hiredis.pack_command(tuple(words)) for words in commands]
 
-    def send_command(self, *words: Any) -> None:
-        """Send one command."""
-        self.send_packed_command([hiredis.pack_command(words)])
-
     def send_packed_command(self, packed: Sequence[bytes], check_health: bool = True) -> None:  # noqa: ARG002 (as redis-py has it)
         """Send such bytes, connecting first if need be."""
         if self._reader is None:

@@ -67,6 +67,11 @@ class Process(WorkerProcess):
         """The number of the claim of the job that it began last."""
         return self._cell.begun
 
+    @property
+    def unheard(self) -> int:
+        """The number of the claim that the server has made for it, and of which it has not heard."""
+        return self._cell.unheard
+
     def _tell_stale(self, claim: Claim) -> None:  # type: ignore[override]
         self.stale.append(claim.id)
 

@@ -60,17 +60,12 @@ class Wire:
         self._replies: deque[Any] = deque()
 
     def pack_commands(self, commands: Sequence[tuple[Any, ...]]) -> list[bytes]:
-        self._commands = commands
-        return self._line.pack_commands(commands)
+        # A BLMOVE without the waiting.
+        self._commands = [("LMOVE", *words[1:-1]) if words[0] == "BLMOVE" else words for words in commands]
+        return []
 
     def send_packed_command(self, packed: Any, check_health: bool = True) -> None:
-        self._request(lambda: self._line.send_packed_command(packed, check_health=check_health))
-
-    def send_command(self, *command: Any) -> None:
-        self._commands = [command]
-        if command[0] == "BLMOVE":
-            command = ("LMOVE", *command[1:-1])  # the same, without the waiting
-        self._request(lambda: self._line.send_command(*command))
+        self._request()
 
     def read_response(self) -> Any:
         reply = self._replies.popleft()
@@ -83,9 +78,9 @@ class Wire:
             self._open = False
             self._lines.give(self._line)
 
-    def _request(self, send: Callable[[], None]) -> None:
-        count = len(self._commands)
-        fault = self._gate.pass_by(self._actor, *_named(self._commands))
+    def _request(self) -> None:
+        commands = self._commands
+        fault = self._gate.pass_by(self._actor, *_named(commands))
         kind = fault.kind if fault else None
         if kind is Kind.KILL_BEFORE:
             raise self._gate.kill(self._actor)
@@ -94,12 +89,13 @@ class Wire:
         if kind in (Kind.REFUSED, Kind.DOWN):
             raise r.ConnectionError("Error 111 connecting to nowhere. Connection refused.")
         if kind in ERRORS:
-            self._replies.extend(error_of(kind) for _ in range(count))
+            # The server knows LMOVE, whatever it makes of the step that follows.
+            moved = self._exchange(commands[:1]) if kind is Kind.NOSCRIPT and commands[0][0] == "LMOVE" else []
+            self._replies.extend([*moved, *(error_of(kind) for _ in commands[len(moved) :])])
             return
         if kind is Kind.FROZEN_BEFORE:
             self._gate.freeze()
-        send()
-        replies = [self._read() for _ in range(count)]
+        replies = self._exchange(commands)
         if kind in DEATHS:
             raise self._gate.kill(self._actor)
         if kind in (Kind.LOST, Kind.SILENT):
@@ -107,6 +103,10 @@ class Wire:
         if kind is Kind.FROZEN_AFTER:
             self._gate.freeze()
         self._replies.extend(replies)
+
+    def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        self._line.send_packed_command(self._line.pack_commands(commands), check_health=False)
+        return [self._read() for _ in commands]
 
     def _read(self) -> Any:
         try:
@@ -121,6 +121,8 @@ _STEPS: Final = {script(name).sha: name for name in script_names()}
 def _named(commands: Sequence[tuple[Any, ...]]) -> tuple[str, bool]:
     """The name of a request, and whether it is a step that may meet a server that does not know it."""
     first = commands[0]
+    if first[0] == "LMOVE":
+        return "BLMOVE", len(commands) > 1
     if first[0] == "EVALSHA":
         return _STEPS[first[1]], True
     return "+".join(dict.fromkeys(str(command[0]) for command in commands)), first[0] == "EVAL"

@@ -70,14 +70,15 @@ class World(Traffic):
     def _note(self, count: Counter[str], slot: str, *, seen: bool = True) -> None:
         """Count what a process was running that does not run any more; `seen`: by its runner, which knows how far it had come.
 
-        Of a batch one at most: the others had ended, or had not begun.
+        Of a batch one at most: the others had ended, or had not begun. Nor had what it has not heard of.
         """
         _, process, _, child = self._running[slot]
         queue, begun = child.spec.queue, process.begun if seen else 0
         stops = self.reader.stops(queue)
         runs = {job_id: self._run(queue, job_id) for job_id in self.reader.held(queue, [slot]).get(slot, [])}
         held = {number_of(run.token): job_id for job_id, run in runs.items() if run.slot == slot and stops.get(job_id) != run.token}
-        if held and (begun in held or min(held) > begun):
+        unheard = seen and process.unheard in held
+        if held and not unheard and (begun in held or min(held) > begun):
             count[held[begun] if begun in held else held[min(held)]] += 1
 
     def _run(self, queue: str, job_id: str) -> Run:

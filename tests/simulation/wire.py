@@ -10,13 +10,14 @@ import hashlib
 import socket
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import hiredis
 from redis import exceptions as r
 
 from exqueue.store.scripts import Script, script, script_names
+from tests.simulation.line import Line
 from tests.simulation.probe import Look, Probe
 from tests.simulation.stage import Actor, Stage
 
@@ -87,12 +88,14 @@ class Troubles:
 
 @dataclass(slots=True)
 class Waiter:
-    """A client that blocks in BLMOVE, as the server knows it. `moved`: it has got something."""
+    """A client that blocks in BLMOVE, as the server knows it. `moved`: it has got something. `then`: what it has sent after that."""
 
     actor: Actor
     source: str
     target: str
     until: float
+    then: list[tuple[Any, ...]]
+    replies: list[Any] = field(default_factory=list)
     moved: bool = False
 
 
@@ -194,13 +197,22 @@ class Wire:
     # Blocking moves: whoever waits longest is served first, as soon as there is something.
 
     def serve(self, key: str) -> None:
-        """Give what is there to those who wait for it."""
-        waiting = self.waiting[key]
+        """Give what is there to those who wait for it; then go on with what they have sent."""
+        waiting, served = self.waiting[key], []
         while waiting and self._move(waiting[0].source, waiting[0].target):
-            waiter = waiting.pop(0)
+            served.append(waiter := waiting.pop(0))
             waiter.moved = True
             self.stage.note("moved", waiter.actor.name)
             self.stage.wake(waiter.actor)
+        for waiter in served:
+            self._go_on(waiter)
+
+    def _go_on(self, waiter: Waiter) -> None:
+        for command in waiter.then:
+            try:
+                waiter.replies.append(self._step(command))
+            except r.ResponseError as error:
+                waiter.replies.append(error)
 
     def _move(self, source: str, target: str) -> bool:
         found = self.server.ask([("LMOVE", source, target, "LEFT", "RIGHT")])[0]
@@ -211,20 +223,28 @@ class Wire:
         self._heard("blmove", queue, [source, target, found.decode()], [b"moved"], look)
         return True
 
-    def block(self, source: str, target: str, seconds: float) -> Waiter | None:
-        """BLMOVE begins; None if it has moved something at once."""
+    def block(self, command: tuple[Any, ...], then: list[tuple[Any, ...]]) -> Waiter:
+        """BLMOVE begins; it may have moved something at once."""
+        (_, source, target, _, _, seconds), stage = command, self.stage
+        waiter = Waiter(stage.current, source, target, stage.now + float(seconds), then)
         if self._move(source, target):
-            return None
-        stage = self.stage
-        waiter = Waiter(stage.current, source, target, stage.now + seconds)
-        self.waiting[source].append(waiter)
-        stage.later(seconds, functools.partial(self.leave, waiter))
+            waiter.moved = True
+            self._go_on(waiter)
+        else:
+            self.waiting[source].append(waiter)
+            stage.later(float(seconds), functools.partial(self.expire, waiter))
         return waiter
 
-    def leave(self, waiter: Waiter) -> None:
-        """The server takes the client off its list."""
-        if waiter in self.waiting[waiter.source]:
-            self.waiting[waiter.source].remove(waiter)
+    def leave(self, waiter: Waiter) -> bool:
+        """The server takes the client off its list, if it is there: its connection is closed."""
+        if found := any(other is waiter for other in self.waiting[waiter.source]):
+            self.waiting[waiter.source] = [other for other in self.waiting[waiter.source] if other is not waiter]
+        return found
+
+    def expire(self, waiter: Waiter) -> None:
+        """The same because its time is over, or it was told to: so it goes on."""
+        if self.leave(waiter):
+            self._go_on(waiter)
 
     def hang_up(self, actor: Actor) -> None:
         """Its process is gone; the server hears of it soon, or, where the network is cut, only when the block is over."""
@@ -232,59 +252,3 @@ class Wire:
         for waiter in [waiter for waiting in self.waiting.values() for waiter in waiting if waiter.actor is actor]:
             if self.cut.get(actor.place, -1.0) <= self.stage.now:
                 self.stage.later(soon, functools.partial(self.leave, waiter))
-
-
-class Line:
-    """A connection as exqueue.store.channel uses one."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._replies: list[Any] = []
-        self._waiter: Waiter | None = None
-        self._blocking = False
-        self.timeout = 0.8
-
-    def pack_commands(self, commands: Any) -> list[Any]:
-        return list(commands)
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        self._replies = self._wire.exchange(command, self.timeout)
-
-    def send_command(self, *args: Any) -> None:
-        """BLMOVE: until the reply is read the actor is where a real one would be, in the kernel."""
-        _, source, target, _, _, seconds = args
-        wire, stage, chance = self._wire, self._wire.stage, self._wire.stage.rng.random
-        stage.pause(chance() * 0.004)
-        wire.counts["requests"] += 1
-        if wire.cut.get(stage.current.place, -1.0) > stage.now:
-            stage.pause(self.timeout)
-            raise r.TimeoutError("Timeout reading from socket")
-        if chance() < wire.troubles.unsent:
-            raise r.ConnectionError("Error 104 while writing to socket. Connection reset by peer.")
-        self._waiter = wire.block(source, target, float(seconds))
-
-    def read_response(self) -> Any:
-        if self._replies:
-            reply = self._replies.pop(0)
-            if isinstance(reply, Exception):
-                raise reply
-            return reply
-        return self._end_of_block()
-
-    def _end_of_block(self) -> None:
-        wire, waiter, chance = self._wire, self._waiter, self._wire.stage.rng.random
-        if waiter is not None and not waiter.moved:
-            wire.stage.pause(waiter.until - wire.stage.now)
-            if chance() < wire.troubles.lost * 2 or wire.cut.get(wire.stage.current.place, -1.0) > wire.stage.now:
-                wire.counts["lost"] += 1  # the server does not know yet, and may still move something
-                wire.stage.later(chance(), functools.partial(wire.leave, waiter))
-                raise r.ConnectionError("Connection closed by server.")
-            wire.leave(waiter)  # its time is over, or a signal has come: CLIENT UNBLOCK
-        if waiter is None or waiter.moved:
-            wire.stage.pause()
-            if chance() < wire.troubles.lost * 2:
-                wire.counts["lost"] += 1
-                raise r.ConnectionError("Connection closed by server.")
-
-    def disconnect(self) -> None:
-        self._replies = []

@@ -17,9 +17,6 @@ class Scripted:
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         pass
 
-    def send_command(self, *args: Any) -> None:
-        pass
-
     def read_response(self) -> Any:
         reply = self._replies.pop(0)
         if isinstance(reply, BaseException):

@@ -75,13 +75,22 @@ class Protocol(Queue):
             self.does[slot] = BLOCKS if reply[0] == "empty" else DEAD
 
     def block(self, slot: int) -> None:
-        """BLMOVE: at once if there is anything."""
+        """BLMOVE, and a claim behind it: at once if there is anything."""
         self.does[slot] = WAITS
         self.waiters.append(slot)
         self.serve()
 
+    def goes_on(self, slot: int) -> None:
+        """The claim that was sent with the BLMOVE: whoever lives will hear the same answer when it asks again."""
+        self.claim(slot, (slot, self.claims[slot]))
+
+    def expire(self, slot: int) -> None:
+        """Its time in BLMOVE is over, whether it lives or not."""
+        self.waiters.remove(slot)
+        self.goes_on(slot)
+
     def woken(self, slot: int) -> None:
-        """By a job, by a bell, or because the time was up."""
+        """By a job, by a bell, or because the time was up; or the connection is gone, and the server does not go on."""
         self.leave_waiters(slot)
         self.does[slot] = CLAIMS
 

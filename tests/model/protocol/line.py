@@ -135,9 +135,16 @@ class Line:
         return None
 
     def serve(self) -> None:
-        """After a step the server gives what is in `pending` to whoever is blocked there, dead or alive."""
+        """After a step the server gives what is in `pending` to whoever is blocked there, dead or alive, and goes on with those."""
+        served = []
         while self.pending and self.waiters:
             job, slot = self.pending.pop(0), self.waiters.pop(0)
+            served.append(slot)
             self.held[slot].append(job)
             if job != BELL:
                 self.where[job] = HELD
+        for slot in served:
+            self.goes_on(slot)
+
+    def goes_on(self, slot: int) -> None:
+        """A client does not block any more: what it has sent after its BLMOVE is next."""

@@ -53,6 +53,8 @@ def _possible(state: Protocol) -> Iterator[Step]:
 
 def _of_process(state: Protocol, slot: int, does: str) -> Iterator[Step]:
     kind = type(state)
+    if slot in state.waiters:
+        yield "time is up", kind.expire, slot
     simple = {UNBORN: ("born", kind.born), BLOCKS: ("blocks", kind.block), WAITS: ("woken", kind.woken), HAS: ("starts", kind.start)}
     if does in simple:
         yield (*simple[does], slot)
