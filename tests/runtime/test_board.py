@@ -99,3 +99,13 @@ def test_no_more_processes_are_made_than_there_are_cells(monkeypatch: pytest.Mon
     monkeypatch.setattr(crew_module, "CELLS", 5)
     crew = Crew((WorkerSpec("jobs:Many", "Many", 9, 3),), "r")
     assert ([child.cell for child in crew.missing(0)], crew.missing(0)) == ([0, 1, 2, 3, 4], [])
+
+
+def test_a_claim_that_is_expected_has_not_begun_and_is_unheard_of_until_it_is_read() -> None:
+    cell = Cell.alone()
+    cell.begin(4)
+    seen = [(cell.begun, cell.unheard)]
+    for tell in (lambda: cell.expect(6), cell.hear, lambda: cell.begin(6)):
+        tell()
+        seen.append((cell.begun, cell.unheard))
+    assert seen == [(4, 0), (5, 6), (5, 0), (6, 0)]

@@ -61,10 +61,10 @@ def bench(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     app.close()
 
 
-def wait(bench: Bench) -> None:
+def wait(bench: Bench, slot: str = "s", token: str = "") -> None:
     """As a worker process does it, which a signal may wake."""
     wake, other = os.pipe()
-    bench.store.wait("Plain", "s", 1, wake)
+    bench.store.wait("Plain", slot, 1, wake, token=token)
     os.close(wake)
     os.close(other)
 
@@ -165,3 +165,12 @@ def test_to_wait_for_a_job_takes_two_small_requests(bench: Bench) -> None:
     bench.app.enqueue_many(Plain, [call(number) for number in range(JOBS)])
     spent = cost(bench, lambda: [wait(bench) for _ in range(JOBS)])
     assert spent == {"client": 1, "blmove": 1, "reads": 2, "bytes in": about(123), "bytes out": about(35)}
+
+
+def test_to_wait_for_a_job_and_claim_it_takes_no_more(bench: Bench) -> None:
+    slots = [f"slot{number}" for number in range(JOBS)]
+    bench.app.enqueue_many(Plain, [call(number) for number in range(JOBS)])
+    bench.open(*slots)
+    spent = cost(bench, lambda: [wait(bench, slot, token=f"{slot}/1") for slot in slots])
+    more = {"hexists": 1, "hlen": 1, "llen": 3, "hdel": 1, "client": 1, "blmove": 1}
+    assert spent == {**CLAIM, **more, "reads": 2, "bytes in": about(540), "bytes out": about(269)}

@@ -111,6 +111,17 @@ def test_a_job_whose_arrival_was_not_heard_of_is_the_next_to_be_claimed(app: Exq
     assert (caught.value.uncertain, bench.take().id, bench.pending) == (True, "a", ["b"])
 
 
+def test_a_claim_behind_a_wait_that_was_not_heard_of_is_the_one_that_counts(app: Exqueue, proxy: Proxy) -> None:
+    bench = Bench(app)
+    bench.put("a", "b")
+    bench.open("s")
+    proxy.word, proxy.replies_to_lose = b"BLMOVE", 1
+    with pytest.raises(StoreUnavailable):
+        bench.store.wait("q", "s", 1.0, None, token="s/1")
+    claim = bench.take(token="s/2")
+    assert (claim.id, claim.token, claim.run.attempt, bench.pending) == ("a", "s/1", 1, ["b"])
+
+
 @pytest.mark.parametrize("lose", ["replies_to_lose", "requests_to_lose"])
 def test_who_does_not_ask_again_is_told_that_it_may_have_happened(app: Exqueue, proxy: Proxy, lose: str) -> None:
     Bench(app).put("a")

@@ -14,6 +14,7 @@ from exqueue.app import Exqueue
 from exqueue.model.errors import StoreError, StoreRefused, StoreUnavailable
 from exqueue.model.settings import Settings
 from exqueue.store.channel import open_channel
+from exqueue.store.scripts import script
 from exqueue.store.sentinel import Sentinels
 from tests.store.constellation import Guarded, until
 from tests.store.kit import Bench
@@ -140,6 +141,14 @@ def test_a_connection_that_lay_idle_meanwhile_is_not_believed_either(app: Exqueu
     old.signal(signal.SIGCONT)
     bench.put(*(f"b{n}" for n in range(5)))
     assert sentinels.master.ask("LRANGE", bench.keys["pending"], -1, -1) == [b"b4"]
+
+
+def test_no_claim_is_made_behind_a_wait_by_a_server_that_may_have_been_replaced(app: Exqueue, sentinels: Guarded) -> None:
+    bench = Bench(app)
+    sentinels.master.ask("SCRIPT", "LOAD", script("claim").source)
+    bench.put("a")
+    bench.open("s")
+    assert (bench.store.wait("q", "s", 1.0, None, token="s/1"), bench.take(token="s/2").token) == (None, "s/2")
 
 
 def test_the_sentinels_are_asked_four_times_a_second_however_many_steps_there_are(
