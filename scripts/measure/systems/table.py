@@ -68,10 +68,11 @@ FLOORS: Final = (
     System("floor-c", "floor", "redis", ("-m", "{module}"), each=True, only="run"),
     System("floor-d", "floor", "hiredis", ("-m", "{module}"), each=True, only="run"),
 )
-OURS: Final = System(
-    "exqueue", "ours", "exqueue",
-    ("-m", "exqueue", "--url", "{url}", "run", "--accept-data-loss", "--processes", "Job={p}", "{module}:Job"),
-)  # fmt: skip
+_RUN: Final = ("-m", "exqueue", "--url", "{url}", "run", "--accept-data-loss", "--processes")
+OURS: Final = (
+    System("exqueue", "ours", "exqueue", (*_RUN, "Job={p}", "{module}:Job")),
+    System("exqueue-batch", "ours", "exqueue", (*_RUN, "Many={p}", "{module}:Many"), only="run"),
+)
 # As many worker processes as are measured, one job at a time in each, everything else as it is by default.
 PEERS: Final = (
     System("rq", "peer_rq", "rq", ("-m", "rq.cli", "worker-pool", "-q", "-u", "{url}", "-n", "{p}", "bench")),
@@ -81,7 +82,7 @@ PEERS: Final = (
     System("celery", "peer_celery", "celery",
            ("-m", "celery", "-A", "{module}", "worker", "-P", "prefork", "-c", "{p}", "--loglevel", "WARNING")),
 )  # fmt: skip
-SYSTEMS: Final = {system.name: system for system in (*FLOORS, OURS, *PEERS)}
+SYSTEMS: Final = {system.name: system for system in (*FLOORS, *OURS, *PEERS)}
 
 
 def chosen(names: Sequence[str]) -> tuple[list[System], list[str]]:
