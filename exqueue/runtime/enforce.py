@@ -46,7 +46,7 @@ class Enforcer:
             number = begun if begun in numbers else min((other for other in numbers if other > begun), default=0)
             if number:
                 cell.stop(number)
-            if number > begun > 0:
+            if number > begun > 0 and number != cell.unheard:
                 continue  # it waits in a batch: its process sees that when its turn comes, and what runs now goes on
             if number != child.stopping:
                 child.stopping, child.stopping_since = number, now

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,11 @@ def host_id() -> str:
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
     except OSError:
         return socket.gethostname()
+
+
+def seconds_since_boot() -> float:
+    """Those of a machine that was suspended count too, which CLOCK_MONOTONIC leaves out."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def start_time(pid: int) -> int:

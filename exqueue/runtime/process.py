@@ -13,10 +13,11 @@ from exqueue.model.worker import Worker
 from exqueue.runtime.batches import Batch, Batches
 from exqueue.runtime.board import Cell
 from exqueue.runtime.execute import Around, Execution
+from exqueue.runtime.host import seconds_since_boot
 from exqueue.runtime.rest import lay_to_rest
 from exqueue.runtime.watch import Watch
 from exqueue.runtime.work import LOG, Post
-from exqueue.store.blocking import readable
+from exqueue.store.blocking import LATE, readable
 from exqueue.store.replies import Closed, Empty, Next, Unregistered
 from exqueue.store.steps import Store
 
@@ -64,6 +65,7 @@ class WorkerProcess(Batches):
         return self._store.register(post.queue, post.slot, post.info, post.runner)
 
     def _next(self) -> Next | Unregistered | Batch:
+        self._watch.hear()
         # What the slot holds is asked for first: a move whose reply was lost, or that we were told to forget, lies there.
         found = self._claim() if self._may_begin() else Empty()
         if isinstance(found, Claim | Unregistered | tuple) or self._watch.stopping:
@@ -76,20 +78,32 @@ class WorkerProcess(Batches):
 
     def _wait(self, closed: Closed | None) -> Next | Unregistered | Batch:
         """Wait for a job, or for a queue that is `closed` to open; what there is then."""
-        post, found = self._post, None
-        seconds = BLOCK if closed is None or closed.seconds is None else min(BLOCK, closed.seconds)
-        token = "" if self._most > 1 else self._token()
-        self._watch.expect(self._claims)  # killed before we hear of it, we have not begun what the server has claimed for us
+        seconds = BLOCK if closed is None or closed.seconds is None else max(0.001, min(BLOCK, closed.seconds))
+        began = seconds_since_boot()
         try:
-            found = self._store.wait(
-                post.queue, post.slot, max(seconds, 0.001), self._watch.wake,
-                closed=closed is not None, token=token, limits=post.limits, heard=self._watch.hear,
-            )  # fmt: skip
+            found = self._wait_and_claim(seconds, closed=closed is not None)
         except StoreRefused:  # a full server refuses to block; a claim it allows, or it says why not
+            found = None
             self._pause(REFUSED_PAUSE)
         self._watch.drain()
         self._watch.hear()
+        if seconds_since_boot() - began > seconds + LATE:  # stood still, with the answer in the socket: it may be ours no more
+            found = None
         return self._claim() if found is None else found
+
+    def _wait_and_claim(self, seconds: float, *, closed: bool) -> Next | Unregistered | None:
+        """Killed before we hear of it, we have not begun what the server has claimed for us: that stands on the board."""
+        post, token = self._post, "" if self._most > 1 else self._token()
+        if token:
+            self._watch.expect(self._claims)
+        try:
+            return self._store.wait(
+                post.queue, post.slot, seconds, self._watch.wake, closed=closed, token=token, limits=post.limits, heard=self._watch.hear
+            )
+        except StoreError:
+            if token:  # what it was answered, if it was, is dropped
+                self._watch.expect(self._claims)
+            raise
 
     def _may_begin(self) -> bool:
         """Not while our runner is silent: what another process of this host still runs may have been recovered, and be given to us.

@@ -81,7 +81,7 @@ class Recovery:
 
     def _settling(self, queue: str, job: JobRecord, death: Death) -> verdicts.Settling | None:
         """What becomes of a job whose process was killed on purpose or for its sake; None for a crash, which is recovered."""
-        policy = Policy()
+        policy, number = Policy(), number_of(job.run.token)
         outcome: o.Outcome
         # Of a process that is only thought to be dead, nothing is settled: whether it is, the step recover finds out.
         if not death.beat and self._reader.stops(queue).get(job.id) == job.run.token:
@@ -90,7 +90,7 @@ class Recovery:
             message = f"{JobTimeout(death.overrun.seconds)}; the worker process {o.death(death.status)}"
             outcome = o.TimedOut(_error(job, death, "timeout", "JobTimeout", message))
             policy = Policy(job.run.failures + (death.overrun.retry >= 0), backoff=Constant(death.overrun.retry))
-        elif death.ours and number_of(job.run.token) >= death.begun:  # one that has ended before is as after a crash
+        elif death.ours and number >= death.begun and number != death.unheard:  # one that has ended before is as after a crash
             outcome = o.Interrupted()
         else:
             return None

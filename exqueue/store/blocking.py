@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from redis import exceptions as r
 
 from exqueue.store.connection import Connection
 from exqueue.store.pool import Command, Pool, exchange, read_reply
+from exqueue.store.scripts import Script
 
 LATE: Final = 1.0  # seconds after the end of a block in which its answer must come: a cut connection says nothing
 
 
-def block(pool: Pool, command: Command, seconds: float, wake: int | None, then: Sequence[Command], heard: Callable[[], None]) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A step that is sent behind a command that blocks: the server runs it when that ends, and waits for nobody to hear of it.
+
+    `heard`: called when that end has been heard of, before the answer of the step is read.
+    """
+
+    script: Script
+    keys: list[str | bytes]
+    argv: list[Any]
+    heard: Callable[[], None]
+
+    @property
+    def command(self) -> Command:
+        """As it is sent."""
+        return "EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.argv
+
+
+def block(pool: Pool, command: Command, seconds: float, wake: int | None, behind: Behind | None) -> Any:
     """Send it, and wait for its end. `seconds`: that it blocks at most; `wake`: a file descriptor that ends it when readable.
 
-    `then`: what the server does next, without waiting for us to hear of that end; the replies to it, errors among them.
-    `heard`: called when something has come, before it is read.
+    Returns the answer of the step `behind` it, which may be an error; None without one. Raises the error of the command.
     """
+    then = [behind.command] if behind else []
     with pool.borrowed() as connection:
         client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
         connection.send_packed_command(connection.pack_commands([command, *then]), check_health=False)
         _until_readable(pool, connection, seconds, wake, client_id)
-        heard()
-        reply, *others = [read_reply(connection) for _ in range(1 + len(then))]
+        reply, answer = read_reply(connection), None
+        if behind:
+            behind.heard()
+            answer = read_reply(connection)
     if isinstance(reply, r.ResponseError):
         raise reply
-    return others
+    return answer
 
 
 def _until_readable(pool: Pool, connection: Connection, seconds: float, wake: int | None, client_id: object) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from redis import exceptions as r
 
 from exqueue.model.errors import StoreCorrupt, StoreError, StoreUnavailable
 from exqueue.model.text import one_line, printable
-from exqueue.store.blocking import block
+from exqueue.store.blocking import Behind, block
 from exqueue.store.cluster import keys_of
 from exqueue.store.connection import Connection, connector, safe_url
 from exqueue.store.keys import KINDS
@@ -26,19 +25,6 @@ T = TypeVar("T")
 REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
 WAIT: Final = 1.0  # seconds that replicas get at once; then it is time to ask whether they follow somebody else
 LOOK_EVERY: Final = 0.2  # seconds, where no command can wait for everything at once
-
-
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """A step that is sent behind a command that blocks: the server runs it as soon as that ends, and waits for nobody to hear of it.
-
-    `heard`: called when there is something to read.
-    """
-
-    script: Script
-    keys: list[str | bytes]
-    argv: list[Any]
-    heard: Callable[[], None]
 
 
 class Channel:
@@ -96,7 +82,7 @@ class Channel:
         """Block in BLMOVE until a job arrives, the time is over, or `wake` (a file descriptor) becomes readable.
 
         Its reply is not returned: after a lost one it could not be trusted anyway. What `target` holds is the truth.
-        Returns the reply of what was sent `behind` it; None where that is to be asked for by itself, as where a server that was
+        Returns the answer of what was sent `behind` it; None where that is to be asked for by itself, as where a server that was
         replaced might have given it.
         """
         try:
@@ -106,9 +92,8 @@ class Channel:
         except TRANSIENT as error:
             raise unavailable(error, self._where, uncertain=False) from error
         try:
-            then = [_by_name(behind.script, behind.keys, behind.argv)] if behind and self._topology.alone else []
-            heard = behind.heard if behind else lambda: None
-            replies = block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake, then, heard)
+            behind = behind if self._topology.alone else None
+            answer = block(pool, ("BLMOVE", source, target, "LEFT", "RIGHT", seconds), seconds, wake, behind)
         except r.MovedError as error:  # nothing was moved; whoever asks again asks the right node
             self._topology.heed(pool, error)
         except r.AuthenticationError as error:  # one of TRANSIENT, too, but not for time to mend
@@ -123,8 +108,8 @@ class Channel:
         except TRANSIENT as error:
             raise unavailable(self._topology.heed(pool, error), self._where) from error
         else:
-            known = [reply for reply in replies if not isinstance(reply, r.ResponseError)]
-            return self._checked(behind.script, behind.keys, known[0], uncertain=False) if behind and known else None
+            known = behind and not isinstance(answer, r.ResponseError)
+            return self._checked(behind.script, behind.keys, answer, uncertain=False) if behind and known else None
         return None
 
     def wait_for_entries(self, places: dict[str, str], seconds: float, most: int) -> list[Any]:

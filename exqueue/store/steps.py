@@ -13,8 +13,8 @@ from exqueue.model.errors import EnqueueUnknown, StoreError
 from exqueue.model.job import PLAIN, Claim, Progress
 from exqueue.model.schema import SCHEMA
 from exqueue.store.base import BATCH, located
+from exqueue.store.blocking import Behind
 from exqueue.store.care import CareSteps
-from exqueue.store.channel import Behind
 from exqueue.store.keys import registry_key, schema_key
 from exqueue.store.person import PersonSteps
 from exqueue.store.replies import Next, Settled, Stale, Unregistered, Unusual, raw_id, read_batch, read_next, text_id
@@ -99,8 +99,8 @@ class Store(PersonSteps, CareSteps):
         """Block until a job has been moved into the slot's list, at most so long. What came, only `claim` can tell.
 
         `closed`: while the queue is paused or limited, wait for its bell instead of for its jobs. `token`: `claim` follows in the
-        same request, whatever came, and this is what it answers; None if it is to be asked for by itself. `heard`: called as soon
-        as there is something to read.
+        same request, whatever came, and this is what it answers; None if it is to be asked for by itself. `heard`: called
+        when the end of the wait was heard of, before that answer is read; not without a token.
         """
         keys, claim = self.keys(queue), script("claim")
         argv = claim.arguments({"slot": slot, "token": token, "limits": limits}, ())

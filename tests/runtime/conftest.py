@@ -62,3 +62,13 @@ def nothing_left(rig: Rig) -> Iterator[None]:
     for pid in map(int, path.read_text().split() if path.exists() else []):
         if start_time(pid) and Path(f"/proc/{pid}/cwd").resolve() == rig.directory:
             os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """What a worker process in this process does to signals is undone."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in before.items():
+        signal.signal(number, handler)

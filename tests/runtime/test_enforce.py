@@ -117,6 +117,11 @@ def test_a_job_that_waits_in_a_batch_is_marked_and_the_one_that_runs_is_left_alo
     assert bench.hears("r.1/9", 300, 301, 305) == [ALRM, TERM]
 
 
+def test_a_job_of_which_its_process_has_not_heard_is_insisted_on(bench: Bench) -> None:
+    bench.cell.expect(9)
+    assert bench.hears("r.1/9", 100, 200, 300) == [ALRM, TERM, KILL]
+
+
 def test_of_several_that_shall_stop_the_one_that_runs_is_the_first_and_then_the_next_that_waits(bench: Bench) -> None:
     wanted = {"r.1/7", "r.1/8", "r.1/9", "r.1/5"}
     stopped = []

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -76,15 +75,6 @@ class Recording:
         if self._lose_every and len(self.steps) % self._lose_every == 0:
             raise StoreUnavailable("the reply was lost", uncertain=True)
         return reply
-
-
-@pytest.fixture
-def handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    signal.set_wakeup_fd(-1)
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def work(app: Exqueue, channel: Any) -> int:

@@ -145,3 +145,20 @@ def test_a_runner_that_cannot_beat_kills_its_processes_before_others_take_over(o
     own_rig.open_gate()
     own_rig.runners[0].wait(30)  # not the job's fault: the start did not count, so it was attempt 1 again
     assert own_rig.said == ["begin 0 1", "begin 0 1", "end 0", "begin 1 1", "end 1", "begin 2 1", "end 2"]
+
+
+def test_a_runner_kills_them_itself_where_its_fork_server_is_frozen(own_rig: Rig, own_server: OwnServer) -> None:
+    begin(own_rig, "--lease", "2", "--burst")
+    (slot,) = own_rig.app.reader.slots("Slow")
+    fork_server = int(Path(f"/proc/{slot.pid}/stat").read_text("ascii").rpartition(")")[2].split()[1])
+    os.kill(fork_server, signal.SIGSTOP)
+    own_server.signal(signal.SIGSTOP)
+    try:
+        own_rig.until(lambda: "no beat for" in own_rig.log)
+    finally:
+        own_server.signal(signal.SIGCONT)
+        os.kill(fork_server, signal.SIGCONT)
+    own_rig.until(lambda: len(own_rig.said) == 2)
+    own_rig.open_gate()
+    own_rig.runners[0].wait(30)
+    assert own_rig.said == ["begin 0 1", "begin 0 1", "end 0", "begin 1 1", "end 1", "begin 2 1", "end 2"]

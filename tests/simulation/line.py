@@ -18,7 +18,6 @@ class Line:
         self._wire = wire
         self._replies: list[Any] = []
         self._waiter: Waiter | None = None
-        self._blocking = False
         self.timeout = 0.8
 
     def pack_commands(self, commands: Any) -> list[Any]:
@@ -57,7 +56,7 @@ class Line:
             wire.stage.pause(waiter.until - wire.stage.now)
             if chance() < wire.troubles.lost * 2 or wire.cut.get(wire.stage.current.place, -1.0) > wire.stage.now:
                 wire.counts["lost"] += 1  # the server does not know yet, and may still move something
-                wire.stage.later(chance(), functools.partial(wire.leave, waiter))
+                wire.stage.later(chance(), functools.partial(wire.close, waiter))
                 raise r.ConnectionError("Connection closed by server.")
             wire.expire(waiter)  # its time is over, or a signal has come: CLIENT UNBLOCK
         if waiter.moved:
@@ -65,6 +64,8 @@ class Line:
             if chance() < wire.troubles.lost * 2:
                 wire.counts["lost"] += 1
                 raise r.ConnectionError("Connection closed by server.")
+        while not waiter.over:
+            wire.stage.pause(0.001)
         self._replies = waiter.replies
 
     def disconnect(self) -> None:

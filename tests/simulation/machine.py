@@ -19,6 +19,7 @@ from exqueue.model.ids import new_id
 from exqueue.model.settings import Settings
 from exqueue.model.worker import Worker, WorkerSpec
 from exqueue.runtime import batches, caretaker, rest, runner, staff, work
+from exqueue.runtime import process as process_module
 from exqueue.runtime.board import Board, Cell
 from exqueue.runtime.caretaker import Identity
 from exqueue.runtime.forkserver import LATE
@@ -265,6 +266,7 @@ def played(kernel: Kernel) -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [(module, "time", clock) for module in _those_that_know("time", time)]
     replaced += [(module, "new_id", lambda: f"j{next(ids)}") for module in _those_that_know("new_id", new_id)]
     replaced += [
+        (process_module, "seconds_since_boot", lambda: 1000.0 + stage.now),
         (work, "random", SimpleNamespace(random=stage.rng.random)),
         (batches, "random", SimpleNamespace(random=stage.rng.random)),
         (runner, "open_channel", lambda *_, patience, **__: Channel(kernel.wire.connect, where="sim", patience=patience)),

@@ -88,7 +88,10 @@ class Troubles:
 
 @dataclass(slots=True)
 class Waiter:
-    """A client that blocks in BLMOVE, as the server knows it. `moved`: it has got something. `then`: what it has sent after that."""
+    """A client that blocks in BLMOVE, as the server knows it. `then`: what it has sent after that.
+
+    `moved`: it has got something. `over`: the server has gone on with what it has sent. `left`: its connection is closed.
+    """
 
     actor: Actor
     source: str
@@ -97,6 +100,8 @@ class Waiter:
     then: list[tuple[Any, ...]]
     replies: list[Any] = field(default_factory=list)
     moved: bool = False
+    over: bool = False
+    left: bool = False
 
 
 Heard = Callable[[str, str, list[Any], list[Any], Look | None], None]
@@ -204,10 +209,14 @@ class Wire:
             waiter.moved = True
             self.stage.note("moved", waiter.actor.name)
             self.stage.wake(waiter.actor)
-        for waiter in served:
-            self._go_on(waiter)
+        for waiter in served:  # others may come first
+            stage = self.stage
+            stage.later(stage.rng.random() * 0.01 if stage.rng.random() < 0.3 else 0.0, functools.partial(self._go_on, waiter))
 
     def _go_on(self, waiter: Waiter) -> None:
+        if waiter.left:
+            return
+        waiter.over = True
         for command in waiter.then:
             try:
                 waiter.replies.append(self._step(command))
@@ -235,15 +244,19 @@ class Wire:
             stage.later(float(seconds), functools.partial(self.expire, waiter))
         return waiter
 
-    def leave(self, waiter: Waiter) -> bool:
-        """The server takes the client off its list, if it is there: its connection is closed."""
+    def close(self, waiter: Waiter) -> None:
+        """The server learns that its connection is closed, and does nothing more for it."""
+        waiter.left = True
+        self._take_off(waiter)
+
+    def _take_off(self, waiter: Waiter) -> bool:
         if found := any(other is waiter for other in self.waiting[waiter.source]):
             self.waiting[waiter.source] = [other for other in self.waiting[waiter.source] if other is not waiter]
         return found
 
     def expire(self, waiter: Waiter) -> None:
-        """The same because its time is over, or it was told to: so it goes on."""
-        if self.leave(waiter):
+        """Its time is over, or it was told to end: so it goes on."""
+        if self._take_off(waiter):
             self._go_on(waiter)
 
     def hang_up(self, actor: Actor) -> None:
@@ -251,4 +264,4 @@ class Wire:
         soon = 0.0 if self.stage.rng.random() < 0.5 else self.stage.rng.random() * 0.3
         for waiter in [waiter for waiting in self.waiting.values() for waiter in waiting if waiter.actor is actor]:
             if self.cut.get(actor.place, -1.0) <= self.stage.now:
-                self.stage.later(soon, functools.partial(self.leave, waiter))
+                self.stage.later(soon, functools.partial(self.close, waiter))

@@ -128,9 +128,10 @@ def test_the_id_of_a_job_that_is_gone_is_not_accepted_again(bench: Bench) -> Non
 
 
 @on_servers
-def test_an_id_of_the_older_generation_is_still_known(bench: Bench) -> None:
+@pytest.mark.parametrize("priority", [0, 1])  # the way of plain jobs, and the other
+def test_an_id_of_the_older_generation_is_still_known(bench: Bench, priority: int) -> None:
     bench.ask("SADD", bench.keys["older"], "a")
-    assert (bench.put("a"), bench.counts()) == ([False], {})
+    assert (bench.put("a", priority=priority), bench.counts()) == ([False], {})
 
 
 @on_servers

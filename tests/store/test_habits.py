@@ -10,8 +10,10 @@ import pytest
 from redis import exceptions as r
 
 from exqueue.runtime.process import BLOCK
+from exqueue.store.blocking import Behind
 from exqueue.store.channel import Channel, open_channel
 from exqueue.store.connection import connector
+from exqueue.store.scripts import script
 from tests.store.scripted import Scripted
 
 
@@ -31,7 +33,10 @@ def late(error: BaseException) -> Scripted:
     return Scripted([error, b"late", b"right"], afresh=[b"right"])
 
 
-@pytest.mark.parametrize("ask", [lambda channel: channel.wait_for_move("a", "b", 1.0, None), lambda channel: channel.ask([("PING",)])])
+each_way = pytest.mark.parametrize("ask", [lambda one: one.wait_for_move("a", "b", 1.0, None), lambda one: one.ask([("PING",)])])
+
+
+@each_way
 def test_a_reply_that_comes_late_is_not_taken_for_the_next_one(ask: Any) -> None:
     made: list[Scripted] = []
 
@@ -48,9 +53,18 @@ def test_a_reply_that_comes_late_is_not_taken_for_the_next_one(ask: Any) -> None
     assert channel.ask([("GET", "x")]) == [b"right"]
 
 
-def test_a_reply_that_a_signal_has_cut_off_is_not_taken_for_the_next_one() -> None:
+@each_way
+def test_a_reply_that_a_signal_has_cut_off_is_not_taken_for_the_next_one(ask: Any) -> None:
     connection = late(KeyboardInterrupt())
     channel = Channel(lambda: connection, where="test", patience=0)
     with contextlib.suppress(KeyboardInterrupt):
-        channel.ask([("PING",)])
+        ask(channel)
     assert channel.ask([("GET", "x")]) == [b"right"]
+
+
+@pytest.mark.parametrize(("replies", "told"), [([b"a", KeyboardInterrupt()], 1), ([KeyboardInterrupt()], 0), ([b"a", [b"empty"]], 1)])
+def test_what_is_sent_behind_a_wait_is_heard_of_when_that_has_ended_and_before_its_answer_is_read(replies: list[Any], told: int) -> None:
+    channel, heard = Channel(lambda: Scripted(replies), where="test", patience=0), list[int]()
+    with contextlib.suppress(KeyboardInterrupt):
+        channel.wait_for_move("a", "b", 1.0, None, Behind(script("claim"), [], [], lambda: heard.append(1)))
+    assert len(heard) == told

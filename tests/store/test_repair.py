@@ -134,6 +134,25 @@ def test_a_token_of_a_slot_that_nobody_knows_counts_until_a_lease_has_passed(ben
 
 
 @on_servers
+def test_a_job_that_was_begun_by_a_process_that_runs_another_by_now_is_not_given_back_to_it(bench: Bench) -> None:
+    bench.start("b")
+    bench.put("a")
+    bench.ask("LREM", bench.keys["pending"], 0, "a")
+    bench.ask("HSET", bench.keys["runs"], "a", "1 0 0 5 s/0")
+    assert (repaired(bench), bench.reader.held("q", ["s"]), bench.record("a").place) == (["a -> failed"], {"s": ["b"]}, Place.FAILED)
+
+
+@on_servers
+def test_so_does_it_where_the_list_of_that_slot_holds_another(bench: Bench) -> None:
+    bench.put("a", "b")
+    bench.ask("HSET", bench.keys["runs"], "a", "1 0 0 5 unknown/1", "b", "1 0 0 5 unknown/2")
+    bench.ask("LMOVE", bench.keys["pending"], bench.keys.processing("unknown"), "RIGHT", "LEFT")
+    seen: list[str] = []
+    repaired(bench, lambda: seen.append(bench.record("a").run.token))
+    assert (seen, bench.record("a").run.token, bench.pending) == (["unknown/1"], "", ["a", "b"])
+
+
+@on_servers
 def test_what_a_slot_that_nobody_knows_has_claimed_is_taken_back_after_a_lease(bench: Bench) -> None:
     bench.start("a", "b")
     bench.ask("HDEL", bench.keys["slots"], "s")

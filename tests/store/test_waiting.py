@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from exqueue.model.job import Claim
@@ -15,10 +13,10 @@ from tests.store.kit import Bench
 on_real_servers = pytest.mark.parametrize("channel", ["embedded", "redis"], indirect=True)
 
 
-def wait(bench: Bench, seconds: float = 1.0, **more: bool) -> Next | Unregistered | None:
+def wait(bench: Bench, seconds: float = 1.0) -> Next | Unregistered | None:
     """For a job of slot s, with a claim behind it, of a server that has run it before."""
     bench.ask("SCRIPT", "LOAD", script("claim").source)
-    return bench.store.wait("q", "s", seconds, None, token="s/1", **more)
+    return bench.store.wait("q", "s", seconds, None, token="s/1")
 
 
 @on_servers
@@ -59,16 +57,3 @@ def test_a_server_that_has_forgotten_the_script_is_asked_again(bench: Bench) -> 
     bench.open("s")
     bench.ask("SCRIPT", "FLUSH")
     assert (bench.store.wait("q", "s", 1.0, None, token="s/1"), bench.take(token="s/2").token) == (None, "s/2")
-
-
-@on_real_servers
-@pytest.mark.parametrize("ids", [(), ("a",)])
-def test_it_is_told_when_there_is_something_to_read(bench: Bench, ids: tuple[str, ...]) -> None:
-    bench.put(*ids)
-    bench.open("s")
-    wake, other = os.pipe()
-    told: list[int] = []
-    bench.store.wait("q", "s", 0.01, wake, token="s/1", heard=lambda: told.append(len(bench.reader.held("q", ["s"]))))
-    assert told == [len(ids)]
-    for end in (wake, other):
-        os.close(end)
