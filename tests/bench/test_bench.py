@@ -74,7 +74,7 @@ def test_a_ratio_is_the_median_of_those_within_rounds() -> None:
 
 def test_a_name_that_is_none_is_refused_with_those_there_are() -> None:
     ran = bench("--systems", "exqeue")
-    known = "rpush, floor-c, floor-d, exqueue, rq, dramatiq, huey, celery"
+    known = "rpush, floor-c, floor-d, exqueue, exqueue-batch, rq, dramatiq, huey, celery"
     assert (ran.returncode, ran.stderr.splitlines()[-1].partition("error: ")[2]) == (
         2, f"argument --systems: 'exqeue' is none of {known}",
     )  # fmt: skip

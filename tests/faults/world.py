@@ -29,9 +29,9 @@ HERE, ELSEWHERE = "here", "elsewhere"
 class World(Traffic):
     """What a program acts in. `accepted`, `maybe`, `refused`: ids, as the client was told.
 
-    `crashes`: how often a job was cut off, by its id; `pardoned`: how often by the end of a process that ended in order, which
-    is a crash only if its runner dies, too. `starts`, `order`: the jobs that were begun. `plays`: what they do. All by name.
-    `stale`: jobs whose outcome was refused. `mended`: a person has set right what made jobs fail. `troubles`: what was found wrong
+    `crashes`: how often a job was cut off, by its id; `pardoned`: how often by the end of a process that ended in order, or had
+    not heard of it, which is a crash only if its runner dies, too. `starts`, `order`: the jobs that were begun. `plays`: what
+    they do. All by name. `stale`: jobs whose outcome was refused. `mended`: a person has set right what made jobs fail. `troubles`: what was found wrong
     on the way.
     """
 
@@ -70,16 +70,16 @@ class World(Traffic):
     def _note(self, count: Counter[str], slot: str, *, seen: bool = True) -> None:
         """Count what a process was running that does not run any more; `seen`: by its runner, which knows how far it had come.
 
-        Of a batch one at most: the others had ended, or had not begun. Nor had what it has not heard of.
+        Of a batch one at most: the others had ended, or had not begun. What it has not heard of is pardoned.
         """
         _, process, _, child = self._running[slot]
         queue, begun = child.spec.queue, process.begun if seen else 0
         stops = self.reader.stops(queue)
         runs = {job_id: self._run(queue, job_id) for job_id in self.reader.held(queue, [slot]).get(slot, [])}
         held = {number_of(run.token): job_id for job_id, run in runs.items() if run.slot == slot and stops.get(job_id) != run.token}
-        unheard = seen and process.unheard in held
-        if held and not unheard and (begun in held or min(held) > begun):
-            count[held[begun] if begun in held else held[min(held)]] += 1
+        if held and (begun in held or min(held) > begun):
+            counted = self.pardoned if seen and process.unheard in held else count
+            counted[held[begun] if begun in held else held[min(held)]] += 1
 
     def _run(self, queue: str, job_id: str) -> Run:
         return Run.decode(self.eye.ask([("HGET", f"t:{{{queue}}}:runs", job_id)])[0])
