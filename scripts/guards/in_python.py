@@ -8,6 +8,9 @@ from scripts.guards.mutant import LUA, STORE
 from scripts.guards.mutant import mutant as _m
 
 IN_PYTHON: Final = (
+    _m("keys-replaced", "no role has a command that replaces keys", "exqueue/store/roles.py",
+       "sismember sadd setnx type", "sismember sadd setnx set type",
+       f"{STORE}/test_roles_told.py::test_no_role_can_replace_a_key_that_is_there_or_the_number_of_the_schema"),
     _m("old-note-stops", "a note to stop names one start", "exqueue/store/care_reads.py",
        "if run.token and run.token == token}", "if run.token}",
        f"{STORE}/test_stop.py::test_the_next_start_of_a_job_is_not_stopped_by_an_old_note"),

@@ -17,6 +17,7 @@ from tests.cli.conftest import Command
 from tests.cli.kit import Hands
 from tests.store.servers import running
 
+LOOSE = "runner and keeper can do steps of other roles, too: only --pin-scripts keeps them from that (docs/acl.md)\n"
 ROLES = [role.value for role in Role]
 
 
@@ -30,7 +31,7 @@ def admin() -> Iterator[Channel]:
 
 def lines(bare: Command, *words: str) -> list[list[str]]:
     found = bare("--url", "redis://nowhere.invalid", "--namespace", "ns", "acl", *words)
-    assert (found.code, found.err) == (0, "")
+    assert found.code == 0
     return [line.split() for line in found.out.splitlines()]
 
 
@@ -78,6 +79,15 @@ def test_scripts_are_pinned_only_if_asked_for(bare: Command) -> None:
     assert (plain - pinned, pinned - plain) == ({"+eval"}, {"+script"})
     hashes = [word for word in lines(bare, "--role", "runner", "--pin-scripts")[0] if re.fullmatch(r"\+evalsha\|[0-9a-f]{40}", word)]
     assert len(hashes) > 20
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("", LOOSE), ("--role keeper", LOOSE.removeprefix("runner and ")), ("--pin-scripts", ""),
+     ("--role producer --role operator --role viewer", ""), ("--json", LOOSE)],
+)  # fmt: skip
+def test_what_only_pinned_scripts_forbid_is_said_beside_lines_that_do_not_pin_them(bare: Command, words: str, said: str) -> None:
+    assert bare("acl", *words.split()).err == said
 
 
 def test_as_json_the_rules_stand_apart_and_the_password_only_if_asked_for(bare: Command) -> None:
