@@ -8,6 +8,11 @@ from scripts.guards.mutant import LUA, STORE
 from scripts.guards.mutant import mutant as _m
 
 IN_PYTHON: Final = (
+    _m("path-as-key", "a path is no key", "exqueue/model/keyfile.py", "if any(_is_path(", "if False and any(_is_path(",
+       "tests/model/test_keyfile.py::test_a_path_without_file_before_it_is_not_taken_for_a_key"),
+    _m("empty-is-none", "an empty secret is not no keys", "exqueue/model/settings.py",
+       ' or (name == "signing_keys" and variable in environment)', "",
+       "tests/model/test_keyfile.py::test_a_secret_that_was_not_filled_in_is_not_taken_for_none"),
     _m("keys-replaced", "no role has a command that replaces keys", "exqueue/store/roles.py",
        "sismember sadd setnx type", "sismember sadd setnx set type",
        f"{STORE}/test_roles_told.py::test_no_role_can_replace_a_key_that_is_there_or_the_number_of_the_schema"),
