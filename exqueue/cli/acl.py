@@ -20,7 +20,7 @@ PLACEHOLDER: Final = "#SHA256-OF-THE-PASSWORD"  # no server takes it, so nobody 
 LOOSE: Final = (Role.RUNNER, Role.KEEPER)  # whose commands and keys suffice for steps of others
 
 Roles = Annotated[list[Role] | None, typer.Option("--role", help="Only this role; all by default.", show_default=False)]
-Name = Annotated[str | None, typer.Option("--user", help="Its name; by default exq-ROLE.", show_default=False)]
+Name = Annotated[str | None, typer.Option("--user", help="Its name; by default NAMESPACE-ROLE.", show_default=False)]
 Generate = Annotated[bool, typer.Option("--generate", help="Make passwords, and show them on standard error.")]
 Update = Annotated[bool, typer.Option("--update", help="Add to what the user may do; its password stays.")]
 Pin = Annotated[bool, typer.Option("--pin-scripts", help="No Lua but that of this version of exqueue (Redis 7, Valkey).")]
@@ -48,7 +48,7 @@ def acl(
     also = demanded(settings.url, settings.copies)
     users = [
         _user(
-            role, check_name("user", name or f"exq-{role}"), rules(role, settings.namespace, pinned=pin, also=also),
+            role, check_name("user", name or f"{settings.namespace}-{role}"), rules(role, settings.namespace, pinned=pin, also=also),
             generate=generate, update=update,
         )
         for role in roles or Role

@@ -43,9 +43,19 @@ def passwords(admin: Channel, user: str) -> list[bytes]:
 def test_there_is_a_line_for_each_role_in_this_namespace_and_no_server_is_asked(bare: Command) -> None:
     found = lines(bare)
     assert [(line[:5], line[5]) for line in found] == [
-        (["ACL", "SETUSER", f"exq-{role}", "reset", "on"], "#SHA256-OF-THE-PASSWORD") for role in ROLES
+        (["ACL", "SETUSER", f"ns-{role}", "reset", "on"], "#SHA256-OF-THE-PASSWORD") for role in ROLES
     ]
     assert {word for line in found for word in line if "~" in word and not re.match(r"(%R)?~ns:(queues|schema|\{\*\}:)", word)} == set()
+
+
+def test_the_lines_of_a_second_namespace_leave_the_users_of_the_first(bare: Command, admin: Channel) -> None:
+    first = {}
+    for namespace in ("exq", "billing"):
+        for line in bare("--namespace", namespace, "acl", "--generate").out.splitlines():
+            admin.ask([tuple(line.split())])
+        first = first or {user: passwords(admin, user) for user in (f"exq-{role}" for role in ROLES)}
+    assert {user: passwords(admin, user) for user in first} == first
+    assert len(admin.ask([("ACL", "USERS")])[0]) == 1 + 2 * len(ROLES)
 
 
 def test_a_line_whose_password_was_not_filled_in_is_refused_and_makes_no_user(bare: Command, admin: Channel) -> None:
