@@ -11,6 +11,7 @@ from rich.text import Text
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.job import Counts
+from exqueue.model.queue_checks import START
 from exqueue.model.settings import keys_of
 from exqueue.model.text import one_line
 from exqueue.runtime.host import host_id, is_alive
@@ -57,7 +58,7 @@ def _print(rows: list[tuple[str, Counts, int]]) -> None:
     out.print(made if rows else "no queues yet: a queue exists once its first job does")
     unserved = [name for name, counts, slots in rows if counts.unfinished and not slots]
     if unserved:
-        out.print(Text(f"nobody serves {one_line(', '.join(unserved))}; start a runner: exqueue run MODULE"))
+        out.print(Text(f"nobody serves {one_line(', '.join(unserved))}; {START}"))
     failed = sum(counts.failed for _, counts, _ in rows)
     if failed:
         out.print(Text(f"{failed} failed job(s): exqueue failed list"))

@@ -8,6 +8,9 @@ from scripts.guards.mutant import LUA, STORE
 from scripts.guards.mutant import mutant as _m
 
 IN_PYTHON: Final = (
+    _m("reader-named", "who is refused is told who can do what was asked", "exqueue/store/refusals.py",
+       'if error.code != "NOPERM":', "if error.code:",
+       "tests/cli/test_acl.py::test_who_may_not_even_read_is_told_which_role_can_do_what_was_asked"),
     _m("path-as-key", "a path is no key", "exqueue/model/keyfile.py", "if any(_is_path(", "if False and any(_is_path(",
        "tests/model/test_keyfile.py::test_a_path_without_file_before_it_is_not_taken_for_a_key"),
     _m("empty-is-none", "an empty secret is not no keys", "exqueue/model/settings.py",

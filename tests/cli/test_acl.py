@@ -115,6 +115,26 @@ def test_what_cannot_be_meant_is_refused(bare: Command, words: str) -> None:
     assert (code, out, err.startswith("exqueue: ")) == (2, "", True)
 
 
+MEANT = {
+    "jobs cancel p": ["operator"], "failed requeue --all": ["operator"], "failed delete --all": ["operator"],
+    "blocked skip --all": ["operator"],
+    "queues pause q": ["operator"], "queues resume q": ["operator"], "fsck": ["keeper"], "keys check": ["keeper"],
+    "keys resign": ["keeper"], "enqueue tests.model.workers:Add 1": ["producer", "runner"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", MEANT)
+def test_who_may_not_even_read_is_told_which_role_can_do_what_was_asked(
+    bare: Command, admin: Channel, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("EXQUEUE_SIGNING_KEYS", "the only key of this test")
+    Hands(Exqueue(settings=Settings(namespace="ns"), channel=admin)).put("p")
+    admin.ask([("ACL", "SETUSER", "u", "on", ">p", "~*", "+get")])
+    url = str(admin._where).replace("unix://", "unix://u:p@")
+    code, _, err = bare("--url", url, "--namespace", "ns", *words.split()).refusal
+    assert (code, re.findall(r"`exqueue acl --role (\w+)`", err)) == (3, MEANT[words])
+
+
 LOOKS = [
     "status",
     "top --once",
