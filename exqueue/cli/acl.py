@@ -17,8 +17,10 @@ from exqueue.store.roles import Role, demanded, rules
 
 PLACEHOLDER: Final = "#SHA256-OF-THE-PASSWORD"  # no server takes it, so nobody gets a password that everybody knows
 
+LOOSE: Final = (Role.RUNNER, Role.KEEPER)  # whose commands and keys suffice for steps of others
+
 Roles = Annotated[list[Role] | None, typer.Option("--role", help="Only this role; all by default.", show_default=False)]
-Name = Annotated[str | None, typer.Option("--user", help="Its name; by default exq-ROLE.", show_default=False)]
+Name = Annotated[str | None, typer.Option("--user", help="Its name; by default NAMESPACE-ROLE.", show_default=False)]
 Generate = Annotated[bool, typer.Option("--generate", help="Make passwords, and show them on standard error.")]
 Update = Annotated[bool, typer.Option("--update", help="Add to what the user may do; its password stays.")]
 Pin = Annotated[bool, typer.Option("--pin-scripts", help="No Lua but that of this version of exqueue (Redis 7, Valkey).")]
@@ -46,18 +48,21 @@ def acl(
     also = demanded(settings.url, settings.copies)
     users = [
         _user(
-            role, check_name("user", name or f"exq-{role}"), rules(role, settings.namespace, pinned=pin, also=also),
+            role, check_name("user", name or f"{settings.namespace}-{role}"), rules(role, settings.namespace, pinned=pin, also=also),
             generate=generate, update=update,
         )
         for role in roles or Role
     ]  # fmt: skip
     if json:
         render.print_json([_as_json(user) for user in users])
-        return
-    print("\n".join(" ".join(user.words) for user in users))
+    else:
+        print("\n".join(" ".join(user.words) for user in users))
+    aside = render.console(stderr=True)
     for user in users:
-        if user.password:
-            render.console(stderr=True).print(f"password of {user.name}: {user.password}")
+        if user.password and not json:
+            aside.print(f"password of {user.name}: {user.password}")
+    if not pin and (loose := [user.role.value for user in users if user.role in LOOSE]):
+        aside.print(f"{' and '.join(loose)} can do steps of other roles, too: only --pin-scripts keeps them from that (docs/acl.md)")
 
 
 def _user(role: Role, name: str, rights: list[str], *, generate: bool, update: bool) -> _User:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from exqueue.cli import render
-from exqueue.model.errors import ConfigError
+from exqueue.model.errors import ConfigError, StoreRefused
+from exqueue.store.refusals import asked_for
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@contextmanager
+def meaning(step: str) -> Iterator[None]:
+    """Around a command that is there for this step: who may not even read what it reads is told who may do the step."""
+    try:
+        yield
+    except StoreRefused as error:
+        raise asked_for(error, step) from error
 
 
 def carry_out(done: Iterable[int], word: str, total: int | None) -> int:

@@ -10,7 +10,7 @@ import typer
 
 from exqueue.app import Exqueue
 from exqueue.cli import render, select
-from exqueue.cli.act import carry_out, report
+from exqueue.cli.act import carry_out, meaning, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import SHOWN, Selection, most
 from exqueue.model.job import ErrorInfo
@@ -62,6 +62,7 @@ def _errors(app: Exqueue, keys: list[BlockedKey]) -> dict[BlockedKey, ErrorInfo 
 
 
 @cli.command()
+@meaning("skip")
 def skip(
     context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False,

@@ -16,6 +16,7 @@ from exqueue.model.errors import StoreRefused
 from exqueue.model.facts import Facts, Finding, Level
 from exqueue.model.queue_checks import examine, unsigned
 from exqueue.model.schema import SCHEMA
+from exqueue.model.settings import keys_of
 from exqueue.runtime.host import can_die_with_parent
 from exqueue.store.queue_facts import queue_facts
 from exqueue.store.server_facts import server_facts
@@ -44,7 +45,8 @@ def gather(app: Exqueue) -> Facts:
     schema = read_schema(app)
     queues = queue_facts(app.reader, unsigned) if schema <= SCHEMA else None
     now = int((time.time() + (server.skew or 0.0)) * 1000)
-    return Facts(server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema, tuple(others))
+    keyed = bool(keys_of(app.settings, make=False))
+    return Facts(server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema, tuple(others), keyed)
 
 
 def read_schema(app: Exqueue) -> int:

@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from exqueue.cli import render, select
+from exqueue.cli.act import meaning
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError, EnqueueUnknown, StoreError
 from exqueue.model.options import Configured
 from exqueue.runtime.targets import load_targets
 
 
+@meaning("enqueue")
 def enqueue(
     context: typer.Context,
     target: Annotated[str, typer.Argument(help="module:Worker")],

@@ -8,7 +8,7 @@ from typing import Final
 import typer
 
 from exqueue.cli import render, select
-from exqueue.cli.act import Yes, carry_out, confirm, report
+from exqueue.cli.act import Yes, carry_out, confirm, meaning, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
 from exqueue.model.errors import NotPossible
@@ -39,6 +39,7 @@ def show(context: typer.Context, job_id: str, json: select.Json = False) -> None
 
 
 @cli.command()
+@meaning("requeue")
 def requeue(
     context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False, json: select.Json = False,
@@ -52,6 +53,7 @@ def requeue(
 
 
 @cli.command()
+@meaning("delete")
 def delete(
     context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False,

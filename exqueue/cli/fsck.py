@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from exqueue.cli import render
+from exqueue.cli.act import meaning
 from exqueue.cli.context import Context
 from exqueue.cli.select import Json
 from exqueue.model.errors import ConfigError
@@ -42,6 +43,7 @@ class _Found:
         return one_line(f"{found.queue}: {found.invariant}: {found.line}{after}", 2000)
 
 
+@meaning("audit")
 def fsck(
     context: typer.Context,
     repair: Annotated[bool, typer.Option("--repair", help="Set right what is safe to set right while runners work.")] = False,

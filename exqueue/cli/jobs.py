@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from exqueue.cli import render, select
-from exqueue.cli.act import Yes, carry_out, confirm, report
+from exqueue.cli.act import Yes, carry_out, confirm, meaning, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
 from exqueue.client.jobs import hundreds
@@ -56,6 +56,7 @@ def show(context: typer.Context, job_id: str, json: select.Json = False) -> None
 
 
 @cli.command()
+@meaning("cancel")
 def cancel(
     context: typer.Context, ids: select.Ids = None, worker: select.Worker = None, queue: select.Queue = None, key: select.Key = None,
     error: select.Error = None, since: select.Since = None, limit: select.Limit = None, all_: select.All = False,

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from exqueue.cli import render, select
-from exqueue.cli.act import Yes, confirm
+from exqueue.cli.act import Yes, confirm, meaning
 from exqueue.cli.context import Context
 from exqueue.client.keys import UNSIGNED, Resigner, Signature, tally
 from exqueue.model.envelope import Envelope
@@ -21,6 +21,7 @@ Unsigned = Annotated[bool, typer.Option("--unsigned", help="Also sign what nobod
 
 
 @cli.command()
+@meaning("resign")
 def check(context: typer.Context, json: select.Json = False) -> None:
     """Count the jobs signed by each key; exit code 1 if one would not run with the present keys."""
     obj: Context = context.obj
@@ -49,6 +50,7 @@ def _named(one: Signature) -> str:
 
 
 @cli.command()
+@meaning("resign")
 def resign(context: typer.Context, unsigned: Unsigned = False, yes: Yes = False, json: select.Json = False) -> None:
     """Sign with the first key what any of the keys has signed; exit code 1 if something is left that it has not signed."""
     obj: Context = context.obj

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any, Final
 
 import typer
@@ -68,6 +69,15 @@ class Lazy(TyperGroup):
         """The command that is called, loaded."""
         name, stand_in, rest = super().resolve_command(ctx, args)
         return name, stand_in and command(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """The command that is called, carried out; of a negative number that was taken for an option it is said how to write it."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:  # of typer or of click, whichever of them this version of typer goes by
+            if re.fullmatch(r"-[\d.]", getattr(error, "option_name", "")):
+                error.message += "; a negative number stands behind --, and options before it: -- -3"  # type: ignore[attr-defined]
+            raise
 
 
 def stand_in(application: typer.Typer) -> None:

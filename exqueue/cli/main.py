@@ -10,8 +10,10 @@ from typing import Annotated, Final
 
 import typer
 
+from exqueue import __version__
 from exqueue.cli import lazy
 from exqueue.model.errors import ConfigError, EnqueueError, ExqueueError, StoreError
+from exqueue.model.schema import SCHEMA
 
 cli: Final = typer.Typer(
     cls=lazy.Lazy, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -20,12 +22,19 @@ cli: Final = typer.Typer(
 lazy.stand_in(cli)
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"exqueue {__version__}, schema {SCHEMA}")
+        raise typer.Exit
+
+
 @cli.callback()
 def options(
     context: typer.Context,
     url: Annotated[str | None, typer.Option(help="Redis; overrides EXQUEUE_URL.", show_default=False)] = None,
     namespace: Annotated[str | None, typer.Option(help="Overrides EXQUEUE_NAMESPACE.", show_default=False)] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks and more of the log.")] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show version and schema.")] = False,
 ) -> None:
     """Options of every command; they stand before its name."""
     from exqueue.cli.context import Context  # here: help needs no app, and so no Redis

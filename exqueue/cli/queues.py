@@ -8,6 +8,7 @@ import typer
 
 from exqueue.app import Exqueue
 from exqueue.cli import render, select
+from exqueue.cli.act import meaning
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError
 
@@ -17,6 +18,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Queues.", show_default=
 
 
 @cli.command()
+@meaning("pause")
 def pause(context: typer.Context, names: Names = None, all_: select.All = False, json: select.Json = False) -> None:
     """Let no job of these queues begin until they are resumed; jobs that run are not touched."""
     obj: Context = context.obj
@@ -25,6 +27,7 @@ def pause(context: typer.Context, names: Names = None, all_: select.All = False,
 
 
 @cli.command()
+@meaning("resume")
 def resume(context: typer.Context, names: Names = None, all_: select.All = False, json: select.Json = False) -> None:
     """Let the jobs of these queues begin again, at once."""
     obj: Context = context.obj

@@ -21,6 +21,7 @@ from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line, printable
 
 NARROW: Final = 110  # columns of a terminal that has not room for all that is told of a job
+LEAST: Final = 12  # columns below which a name or what a job is about tells nothing
 
 
 class _Console(Console):
@@ -52,6 +53,12 @@ def table(*columns: str, title: str | None = None) -> Table:
 def cell(text: object, limit: int = 200) -> Text:
     """Plain text: no markup, no control characters."""
     return Text(one_line(str(text), limit))
+
+
+def shortened(name: str, most: int) -> str:
+    """A name of a queue or key on one line, cut in the middle: its beginning and its end tell it from others."""
+    text = one_line(name)
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - (most - 1) // 2 :]}"
 
 
 def print_json(value: Any) -> None:
@@ -114,28 +121,45 @@ def job_table(jobs: Iterable[Job], *, errors: bool, width: int) -> Table:
     for job in jobs:
         seen = job.seen
         since = moment(seen.when or seen.header.at)
-        key = [cell(seen.terms.key)] if keyed else []
-        cells = [cell(job.id), cell(job.queue), cell(seen.place.value), *key, cell(seen.run.attempt), Text(since), cell(_what(seen))]
+        key = [Text(shortened(seen.terms.key, width // 4))] if keyed else []
+        cells = [
+            cell(job.id),
+            Text(shortened(job.queue, width // 4)),
+            cell(seen.place.value),
+            *key,
+            cell(seen.run.attempt),
+            Text(since),
+            cell(_what(seen)),
+        ]
         made.add_row(*cells, *([cell(_error(seen), 120)] if errors else []))
     return made
 
 
 def _narrow_table(jobs: list[Job], width: int, *, errors: bool, keyed: bool) -> Table:
-    made = table("id", "queue", *(["key"] if keyed else []), "#tries", "since", "error" if errors else "arguments")
-    rows = [_narrow_row(job, keyed=keyed) for job in jobs]
-    taken = [max(map(len, column)) for column in zip([str(column.header) for column in made.columns[:-1]], *rows, strict=True)]
-    for place, column in enumerate(made.columns[:-1]):
-        column.min_width = taken[place]
-    room = max(12, width - sum(taken) - 2 * len(taken))
+    """What there is room for. First the tries are left out, then since when, then the arguments; never where a job is."""
+    last = "error" if errors else "arguments"
+    columns = ["id", "queue", *([] if errors else ["place"]), *(["key"] if keyed else []), "#tries", "since"]
+    rows = [_narrow_row(job, width) for job in jobs]
+    taken = {column: max(map(len, [column.lstrip("#"), *(row[column] for row in rows)])) for column in columns}
+    droppable = ["since", "#tries"]
+    while (room := width - sum(taken[column] + 2 for column in columns)) < LEAST and droppable:
+        columns.remove(droppable.pop())
+    told = errors or room >= LEAST
+    made = table(*columns, *([last] if told else []))
+    for column, name in zip(made.columns, columns, strict=False):
+        column.min_width = taken[name]
     for job, row in zip(jobs, rows, strict=True):
-        made.add_row(*map(Text, row), cell(_error(job.seen) if errors else _what(job.seen), room))
+        what = [cell(_error(job.seen) if errors else _what(job.seen), max(LEAST, room))] if told else []
+        made.add_row(*(Text(row[column]) for column in columns), *what)
     return made
 
 
-def _narrow_row(job: Job, *, keyed: bool) -> list[str]:
-    seen = job.seen
-    since = moment(seen.when or seen.header.at)[5:16]
-    return [one_line(job.id), one_line(job.queue), *([one_line(seen.terms.key)] if keyed else []), str(seen.run.attempt), since]
+def _narrow_row(job: Job, width: int) -> dict[str, str]:
+    seen, most = job.seen, max(LEAST, width // 4)
+    return {
+        "id": one_line(job.id), "queue": shortened(job.queue, most), "place": seen.place.value, "key": shortened(seen.terms.key, most),
+        "#tries": str(seen.run.attempt), "since": moment(seen.when or seen.header.at)[5:16],
+    }  # fmt: skip
 
 
 def print_list(jobs: list[Job], what: str, first_only: bool, *, json: bool, errors: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Final
 
 import typer
 from rich.table import Table
@@ -11,11 +12,15 @@ from rich.text import Text
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.job import Counts
+from exqueue.model.queue_checks import START
 from exqueue.model.settings import keys_of
 from exqueue.model.text import one_line
 from exqueue.runtime.host import host_id, is_alive
 from exqueue.store.connection import safe_url
 from exqueue.store.slotinfo import SlotInfo
+
+COLUMNS: Final = ("pending", "waiting", "delayed", "processing", "failed", "completed", "deleted", "done", "processes")
+OVER: Final = ("deleted", "completed", "done", "waiting", "delayed")  # left out in this order; the last three only where all are 0
 
 
 def status(context: typer.Context, json: select.Json = False) -> None:
@@ -38,26 +43,41 @@ def alive(slots: list[SlotInfo]) -> int:
     return sum(1 for slot in slots if slot.host != here or is_alive(slot.pid, slot.start))
 
 
-def queue_table(rows: list[tuple[str, Counts, int]]) -> Table:
-    """A table of queues: name, counts, living worker processes."""
-    columns = ("pending", "waiting", "delayed", "processing", "failed", "completed", "deleted")
-    kept = any(counts.done for _, counts, _ in rows)
-    made = render.table("queue", *(f"#{name}" for name in columns), *(["#done"] if kept else []), "#processes", "")
-    for name, counts, slots in rows:
-        numbers = [getattr(counts, column) for column in columns] + ([counts.done] if kept else []) + [slots]
-        cells = [Text(str(number), style="bold red" if column == 4 and number else "") for column, number in enumerate(numbers)]
-        notes = [*(["paused"] if counts.paused else []), *([f"{counts.blocked} blocked key(s)"] if counts.blocked else [])]
-        made.add_row(render.cell(name), *cells, Text(", ".join(notes), style="bold red"))
+def queue_table(rows: list[tuple[str, Counts, int]], width: int) -> Table:
+    """A table of queues: name, counts, living worker processes. `width`: where it is not enough, of what is over nothing is told."""
+    cells = [_cells(counts, slots) for _, counts, slots in rows]
+    columns = [column for column in COLUMNS if column != "done" or any(row["done"] for row in cells)]
+    notes = [_notes(counts) for _, counts, _ in rows]
+    aside = max((len(word) + 2 for note in notes for word in note.split()), default=0)
+    wide = {column: max(len(column), *(len(str(row[column])) for row in cells), 0) + 2 for column in columns} if cells else {}
+    over = [
+        column for column in OVER if column in columns and (column in ("deleted", "completed") or not any(row[column] for row in cells))
+    ]
+    while (room := width - aside - sum(wide[column] for column in columns if wide)) < render.LEAST and over:
+        columns.remove(over.pop(0))
+    made = render.table("queue", *(f"#{name}" for name in columns), "")
+    made.columns[-1].no_wrap = False  # what is paused or blocked goes on in a second line, so that no number is cut
+    for (name, _, _), row, note in zip(rows, cells, notes, strict=True):
+        numbers = [Text(str(row[column]), style="bold red" if column == "failed" and row[column] else "") for column in columns]
+        made.add_row(Text(render.shortened(name, max(render.LEAST, room))), *numbers, Text(note, style="bold red"))
     return made
+
+
+def _cells(counts: Counts, slots: int) -> dict[str, int]:
+    return {**{column: getattr(counts, column) for column in COLUMNS if column != "processes"}, "processes": slots}
+
+
+def _notes(counts: Counts) -> str:
+    return ", ".join([*(["paused"] if counts.paused else []), *([f"{counts.blocked} blocked key(s)"] if counts.blocked else [])])
 
 
 def _print(rows: list[tuple[str, Counts, int]]) -> None:
     out = render.console()
-    made = queue_table(rows)
+    made = queue_table(rows, out.width)
     out.print(made if rows else "no queues yet: a queue exists once its first job does")
     unserved = [name for name, counts, slots in rows if counts.unfinished and not slots]
     if unserved:
-        out.print(Text(f"nobody serves {one_line(', '.join(unserved))}; start a runner: exqueue run MODULE"))
+        out.print(Text(f"nobody serves {one_line(', '.join(unserved))}; {START}"))
     failed = sum(counts.failed for _, counts, _ in rows)
     if failed:
         out.print(Text(f"{failed} failed job(s): exqueue failed list"))

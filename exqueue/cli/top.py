@@ -27,21 +27,22 @@ def top(
     obj: Context = context.obj
     app, out = obj.app(), render.console()
     if once or not out.is_terminal:
-        out.print(picture(app))
+        out.print(picture(app, out.width))
         return
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(picture(app), refresh=True)
+            live.update(picture(app, out.width), refresh=True)
             time.sleep(interval)
 
 
-def picture(app: Exqueue) -> Group:
+def picture(app: Exqueue, width: int) -> Group:
     """What there is to see now."""
     rows = [(queue.name, queue.counts(), alive(app.reader.slots(queue.name))) for queue in app.queues()]
     running = render.table("job", "queue", "#tries", "running since", "progress", "arguments")
     for job in app.jobs(Place.PROCESSING):
         seen = job.seen
         since = render.moment(seen.run.since)
-        running.add_row(*map(render.cell, (job.id, job.queue, seen.run.attempt, since, render.progress_in_words(seen), seen.header.args)))
-    parts: list[Table | Text] = [queue_table(rows), Text(), running if running.row_count else Text("no job runs")]
+        queue = render.shortened(job.queue, max(render.LEAST, width // 5))
+        running.add_row(*map(render.cell, (job.id, queue, seen.run.attempt, since, render.progress_in_words(seen), seen.header.args)))
+    parts: list[Table | Text] = [queue_table(rows, width), Text(), running if running.row_count else Text("no job runs")]
     return Group(*parts)

@@ -78,7 +78,7 @@ class Facts:
     """All of it. `now`: the server's clock, ms. `dies_with_parent`: whether this kernel ends children with their parent.
 
     `accepts_loss`: whether somebody has decided that this server may lose jobs. `schema`: the number that the data has.
-    `others`: in a cluster, its other nodes.
+    `others`: in a cluster, its other nodes. `has_keys`: whether whoever asks would sign.
     """
 
     server: ServerFacts = field(default_factory=ServerFacts)
@@ -88,6 +88,7 @@ class Facts:
     accepts_loss: bool = False
     schema: int = SCHEMA
     others: tuple[ServerFacts, ...] = ()
+    has_keys: bool = False
 
 
 class Level(StrEnum):

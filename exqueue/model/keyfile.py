@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -13,6 +14,7 @@ from exqueue.model.errors import ConfigError
 from exqueue.model.signing import NO_KEYS, Keys
 
 NAME: Final = "signing.key"  # in the directory of an embedded server
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{20,}={1,2}")  # one random key of 64 begins with a slash
 _MOST: Final = 65_536  # bytes
 
 
@@ -30,6 +32,23 @@ def read_keys(path: Path) -> Keys:
         return Keys(found)
     except ConfigError as error:
         raise ConfigError(f"the key file {str(path)!r}: {error}") from None
+
+
+def parse_keys(text: str, directory: Path) -> Keys:
+    """From keys with commas between them. `directory`: where a path would begin.
+
+    Raises:
+        ConfigError: one is too short, or is a path: anybody may know the text of that.
+    """
+    if any(_is_path(part.strip(), directory) for part in [text, *text.split(",")]):
+        raise ConfigError("it looks like a path; write file:PATH for the keys in a file, and put a key that looks so into one")
+    return Keys.parse(text)
+
+
+def _is_path(text: str, directory: Path) -> bool:
+    if text.startswith("/") and _BASE64.fullmatch(text):
+        return False
+    return text.startswith(("/", "./", "../", "~/")) or (bool(text) and os.path.exists(directory / text))  # False where it is too long
 
 
 def made_keys(directory: Path, *, make: bool = True) -> Keys:

@@ -14,6 +14,7 @@ from exqueue.model.text import one_line
 LONG: Final = 3_600_000  # ms that a job may run, or a key be blocked, before it is worth a word
 MANY: Final = 100  # failed jobs
 SHOWN: Final = 3
+START: Final = "start a runner: exqueue run MODULE (with --queue NAME where NAME is no worker's own queue)"
 
 
 def unsigned(bodies: Sequence[bytes]) -> int:
@@ -33,7 +34,7 @@ def served(facts: Facts) -> Finding:
     """Whether somebody runs the jobs there are."""
     return _of_queues(
         facts, "runners", lambda queue: queue.counts.unfinished > 0 and not queue.served, lambda queue: str(queue.counts.unfinished),
-        "jobs that nobody runs", "every queue with jobs has a runner", "start a runner: exqueue run MODULE",
+        "jobs that nobody runs", "every queue with jobs has a runner", START,
     )  # fmt: skip
 
 
@@ -114,12 +115,12 @@ def signatures(facts: Facts) -> Finding:
     says = f"{bare} of {looked} bodies that were looked at are not signed: whoever can write to Redis can run code in workers"
     if facts.server.embedded:
         return Finding("signatures", Level.OK, f"{bare} of {looked} are not signed, and only this user can write to this server")
-    return Finding(
-        "signatures",
-        Level.WARNING,
-        says,
-        "set EXQUEUE_SIGNING_KEYS everywhere, then exqueue keys resign --unsigned; keep strangers out: passwords, TLS, exqueue acl",
-    )
+    if facts.has_keys:
+        says = f"{bare} of {looked} bodies that were looked at are not signed, so runners with keys do not run them"
+        advice = "give whoever enqueues without keys EXQUEUE_SIGNING_KEYS; if you know who wrote them: exqueue keys resign --unsigned"
+        return Finding("signatures", Level.WARNING, says, advice)
+    advice = "set EXQUEUE_SIGNING_KEYS everywhere, then exqueue keys resign --unsigned; keep strangers out: passwords, TLS, exqueue acl"
+    return Finding("signatures", Level.WARNING, says, advice)
 
 
 def kernel(facts: Facts) -> Finding:

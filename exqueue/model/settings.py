@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exqueue.model.errors import ConfigError
-from exqueue.model.keyfile import made_keys, read_keys
+from exqueue.model.keyfile import made_keys, parse_keys, read_keys
 from exqueue.model.names import check_name
 from exqueue.model.redact import DEFAULT, Redact
 from exqueue.model.signing import NO_KEYS, Keys
@@ -111,7 +111,7 @@ def _layers(flags: Mapping[str, Any], environment: Mapping[str, str], directory:
     layers = [("pyproject.toml", file)]
     for name in names:
         variable = f"EXQUEUE_{name.upper()}"
-        if environment.get(variable):
+        if environment.get(variable) or (name == "signing_keys" and variable in environment):
             layers.append((variable, {name: environment[variable]}))
     return [*layers, ("flag", {name: value for name, value in flags.items() if value is not None})]
 
@@ -157,6 +157,8 @@ def _keys(value: Any, source: str, directory: Path) -> Keys:
             return read_keys(directory / Path(value.removeprefix("file:")).expanduser())
         if source == "pyproject.toml" or not isinstance(value, str):
             raise ConfigError("signing_keys takes only file:PATH here: a key in a repository is no secret")
-        return Keys.parse(value)
+        if not (keys := parse_keys(value, directory)):
+            raise ConfigError("there is no key in it; if a secret was to be filled in, see why it was not; write none for no keys")
+        return keys
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None

@@ -65,6 +65,14 @@ def _role_wanted(step: str, command: str) -> str:
     return f"{' or '.join(f'`exqueue acl --role {role}`' for role in roles)} prints the rights that it needs"
 
 
+def asked_for(error: StoreRefused, step: str) -> StoreRefused:
+    """The same refusal, of whoever wants to do this step and was stopped by what leads to it: it names the roles that may do it."""
+    if error.code != "NOPERM":
+        return error
+    said = str(error).rpartition("; ")[0]
+    return StoreRefused(f"{said}; {_role_wanted(step, '')}", uncertain=error.uncertain, ids=error.ids, code=error.code)
+
+
 def unavailable(error: Exception, where: str, *, uncertain: bool = True) -> StoreError:
     """No answer in time, or only that it cannot be done yet."""
     if isinstance(error, Unsettled) and not uncertain and code_of(error.reply, _CODES):

@@ -44,7 +44,7 @@ class Rights:
 # which key has the wrong one.
 _CONNECT: Final = "select client|setname"
 _FIND: Final = "get hget zscore hscan smembers xread xrevrange"
-_ENQUEUE: Final = "sismember sadd set type"
+_ENQUEUE: Final = "sismember sadd setnx type"  # no `set`: it replaces any key that may be written, whatever is there
 _LIST: Final = f"{_FIND} hgetall hkeys hmget hexists llen lindex lrange zcard zrange zrangebyscore zrank zmscore zlexcount info time"
 _SENDS: Final = {
     Role.PRODUCER: f"{_FIND} {_ENQUEUE}",

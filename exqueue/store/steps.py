@@ -38,7 +38,7 @@ class Store(PersonSteps, CareSteps):
         heed(parse_schema(found, self.namespace), self.namespace)
         self._looked = time.monotonic()
         if not known:  # a full server refuses to be told again
-            self.channel.ask([("SET", schema, SCHEMA, "NX"), ("SADD", registry, queue)])
+            self.channel.ask([("SETNX", schema, SCHEMA), ("SADD", registry, queue)])
         self._announced.add(queue)
 
     def push(self, queue: str, job: NewJob) -> str:

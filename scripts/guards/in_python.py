@@ -8,6 +8,17 @@ from scripts.guards.mutant import LUA, STORE
 from scripts.guards.mutant import mutant as _m
 
 IN_PYTHON: Final = (
+    _m("reader-named", "who is refused is told who can do what was asked", "exqueue/store/refusals.py",
+       'if error.code != "NOPERM":', "if error.code:",
+       "tests/cli/test_acl.py::test_who_may_not_even_read_is_told_which_role_can_do_what_was_asked"),
+    _m("path-as-key", "a path is no key", "exqueue/model/keyfile.py", "if any(_is_path(", "if False and any(_is_path(",
+       "tests/model/test_keyfile.py::test_a_path_without_file_before_it_is_not_taken_for_a_key"),
+    _m("empty-is-none", "an empty secret is not no keys", "exqueue/model/settings.py",
+       ' or (name == "signing_keys" and variable in environment)', "",
+       "tests/model/test_keyfile.py::test_a_secret_that_was_not_filled_in_is_not_taken_for_none"),
+    _m("keys-replaced", "no role has a command that replaces keys", "exqueue/store/roles.py",
+       "sismember sadd setnx type", "sismember sadd setnx set type",
+       f"{STORE}/test_roles_told.py::test_no_role_can_replace_a_key_that_is_there_or_the_number_of_the_schema"),
     _m("old-note-stops", "a note to stop names one start", "exqueue/store/care_reads.py",
        "if run.token and run.token == token}", "if run.token}",
        f"{STORE}/test_stop.py::test_the_next_start_of_a_job_is_not_stopped_by_an_old_note"),

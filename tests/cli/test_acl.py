@@ -17,6 +17,7 @@ from tests.cli.conftest import Command
 from tests.cli.kit import Hands
 from tests.store.servers import running
 
+LOOSE = "runner and keeper can do steps of other roles, too: only --pin-scripts keeps them from that (docs/acl.md)\n"
 ROLES = [role.value for role in Role]
 
 
@@ -30,7 +31,7 @@ def admin() -> Iterator[Channel]:
 
 def lines(bare: Command, *words: str) -> list[list[str]]:
     found = bare("--url", "redis://nowhere.invalid", "--namespace", "ns", "acl", *words)
-    assert (found.code, found.err) == (0, "")
+    assert found.code == 0
     return [line.split() for line in found.out.splitlines()]
 
 
@@ -42,9 +43,19 @@ def passwords(admin: Channel, user: str) -> list[bytes]:
 def test_there_is_a_line_for_each_role_in_this_namespace_and_no_server_is_asked(bare: Command) -> None:
     found = lines(bare)
     assert [(line[:5], line[5]) for line in found] == [
-        (["ACL", "SETUSER", f"exq-{role}", "reset", "on"], "#SHA256-OF-THE-PASSWORD") for role in ROLES
+        (["ACL", "SETUSER", f"ns-{role}", "reset", "on"], "#SHA256-OF-THE-PASSWORD") for role in ROLES
     ]
     assert {word for line in found for word in line if "~" in word and not re.match(r"(%R)?~ns:(queues|schema|\{\*\}:)", word)} == set()
+
+
+def test_the_lines_of_a_second_namespace_leave_the_users_of_the_first(bare: Command, admin: Channel) -> None:
+    first = {}
+    for namespace in ("exq", "billing"):
+        for line in bare("--namespace", namespace, "acl", "--generate").out.splitlines():
+            admin.ask([tuple(line.split())])
+        first = first or {user: passwords(admin, user) for user in (f"exq-{role}" for role in ROLES)}
+    assert {user: passwords(admin, user) for user in first} == first
+    assert len(admin.ask([("ACL", "USERS")])[0]) == 1 + 2 * len(ROLES)
 
 
 def test_a_line_whose_password_was_not_filled_in_is_refused_and_makes_no_user(bare: Command, admin: Channel) -> None:
@@ -80,6 +91,15 @@ def test_scripts_are_pinned_only_if_asked_for(bare: Command) -> None:
     assert len(hashes) > 20
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("", LOOSE), ("--role keeper", LOOSE.removeprefix("runner and ")), ("--pin-scripts", ""),
+     ("--role producer --role operator --role viewer", ""), ("--json", LOOSE)],
+)  # fmt: skip
+def test_what_only_pinned_scripts_forbid_is_said_beside_lines_that_do_not_pin_them(bare: Command, words: str, said: str) -> None:
+    assert bare("acl", *words.split()).err == said
+
+
 def test_as_json_the_rules_stand_apart_and_the_password_only_if_asked_for(bare: Command) -> None:
     (plain,), (made,) = (bare("acl", "--role", "viewer", "--json", *more).json for more in ((), ("--generate",)))
     assert (sorted(plain), sorted(made)) == (["line", "role", "rules", "user"], ["line", "password", "role", "rules", "user"])
@@ -93,6 +113,26 @@ def test_as_json_the_rules_stand_apart_and_the_password_only_if_asked_for(bare: 
 def test_what_cannot_be_meant_is_refused(bare: Command, words: str) -> None:
     code, out, err = bare("acl", *words.split()).refusal
     assert (code, out, err.startswith("exqueue: ")) == (2, "", True)
+
+
+MEANT = {
+    "jobs cancel p": ["operator"], "failed requeue --all": ["operator"], "failed delete --all": ["operator"],
+    "blocked skip --all": ["operator"],
+    "queues pause q": ["operator"], "queues resume q": ["operator"], "fsck": ["keeper"], "keys check": ["keeper"],
+    "keys resign": ["keeper"], "enqueue tests.model.workers:Add 1": ["producer", "runner"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", MEANT)
+def test_who_may_not_even_read_is_told_which_role_can_do_what_was_asked(
+    bare: Command, admin: Channel, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("EXQUEUE_SIGNING_KEYS", "the only key of this test")
+    Hands(Exqueue(settings=Settings(namespace="ns"), channel=admin)).put("p")
+    admin.ask([("ACL", "SETUSER", "u", "on", ">p", "~*", "+get")])
+    url = str(admin._where).replace("unix://", "unix://u:p@")
+    code, _, err = bare("--url", url, "--namespace", "ns", *words.split()).refusal
+    assert (code, re.findall(r"`exqueue acl --role (\w+)`", err)) == (3, MEANT[words])
 
 
 LOOKS = [

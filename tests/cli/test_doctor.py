@@ -38,7 +38,7 @@ def test_jobs_that_nobody_runs_are_a_warning_and_with_strict_exit_code_1(exq: Co
     hands.put("a")
     found = exq("doctor")
     assert (found.code, "warning runners jobs that nobody runs: Add (1)" in found.lines) == (0, True)
-    assert "start a runner: exqueue run MODULE" in found.lines
+    assert "start a runner: exqueue run MODULE (with --queue NAME where NAME is no worker's own queue)" in found.lines
     assert (exq("doctor", "--strict").code, json.loads(exq("doctor", "--strict", "--json").out)["ok"]) == (1, False)
 
 

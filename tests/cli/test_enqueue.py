@@ -165,3 +165,14 @@ def test_arguments_that_are_too_large_are_refused(exq: Command, app: Exqueue, mo
     code, out, err = exq("enqueue", "shop:Add", "x" * 2000).refusal
     assert (code, out, re.sub(r"2,0\d\d bytes", "N bytes", err)) == (2, "", f"exqueue: {TOO_LARGE}")
     assert places(app) == {}
+
+
+@pytest.mark.parametrize(("word", "told"), [("-3", True), ("-.5", True), ("--dealy", False), ("-x", False)])
+def test_of_a_negative_number_it_is_said_how_to_write_it(exq: Command, word: str, told: bool) -> None:
+    shown = exq("enqueue", "tests.model.workers:Add", word)
+    assert (shown.code, "a negative number stands behind --" in " ".join(shown.err.split())) == (2, told)
+
+
+def test_a_negative_number_behind_two_dashes_is_an_argument(exq: Command, app: Exqueue) -> None:
+    job_id = exq("enqueue", "tests.model.workers:Add", "--", "-3").out.strip()
+    assert app.job(job_id).record().header.args == "-3"

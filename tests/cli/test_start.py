@@ -7,13 +7,16 @@ import inspect
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from exqueue import __version__
 from exqueue.cli import lazy
+from exqueue.model.schema import SCHEMA
 from tests.cli.conftest import Command
-from tests.cli.kit import environment, run
+from tests.cli.kit import ROOT, environment, run
 
 COMMANDS = [
     "run", "enqueue", "status", "top", "events", "fsck", "config", "doctor", "health", "acl", "shell", "demo",
@@ -62,6 +65,16 @@ def test_a_command_alone_says_what_there_is(bare: Command, words: list[str]) -> 
 
 def test_help_loads_neither_redis_nor_any_command(tmp_path: Path) -> None:
     assert _look(HELP, tmp_path) == [["typer"], 0]
+
+
+def test_the_version_is_one_line_and_loads_no_redis(bare: Command, tmp_path: Path) -> None:
+    assert bare("--version").whole == (0, f"exqueue {__version__}, schema {SCHEMA}\n", "")
+    assert _look(HELP.replace("--help", "--version"), tmp_path) == [["typer"], 0]
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == __version__
 
 
 @pytest.mark.parametrize(("name", "where", "text"), [(name, *row) for name, row in lazy.COMMANDS.items()], ids=lazy.COMMANDS)

@@ -39,7 +39,7 @@ def test_status_counts_the_jobs_of_every_queue(exq: Command, app: Exqueue, shop:
         "Add 2 0 1 1 2 0 1 1",
         "Idle 0 0 0 0 0 0 0 0",
         "Mail 1 0 0 0 0 0 0 0",
-        "nobody serves Mail; start a runner: exqueue run MODULE",
+        "nobody serves Mail; start a runner: exqueue run MODULE (with --queue NAME where NAME is no worker's own queue)",
         "2 failed job(s): exqueue failed list",
     ]
 

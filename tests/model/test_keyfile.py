@@ -98,6 +98,31 @@ def test_a_key_that_is_too_short_is_not_told(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["/etc/exqueue/jobs.key", "./secrets/jobs.key", "../secrets/jobs.key", "~/secrets/jobs.key",
+                                  "a-file-that-is-there", f"{KEY}, /run/secrets/signing", "/a,b/c/d/e/f/g/h/jobs"])  # fmt: skip
+def test_a_path_without_file_before_it_is_not_taken_for_a_key(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a-file-that-is-there").write_text(KEY)
+    assert said(lambda: load({}, {"EXQUEUE_SIGNING_KEYS": text}, tmp_path)) == (
+        "EXQUEUE_SIGNING_KEYS: it looks like a path; write file:PATH for the keys in a file, and put a key that looks so into one"
+    )
+
+
+@pytest.mark.parametrize("text", ["/9j+4AAQSkZJRgABAQEAYABgAAD/2wBDAAMCAgMCAgM=", "x" * 5000, "a/key/with/slashes", "a-key.with-a-dot"])
+def test_a_key_that_is_no_path_is_taken_as_it_stands(tmp_path: Path, text: str) -> None:
+    assert load({}, {"EXQUEUE_SIGNING_KEYS": text}, tmp_path).settings.signing_keys == Keys([text.encode()])
+
+
+@pytest.mark.parametrize("text", ["", " ", ","])
+def test_a_secret_that_was_not_filled_in_is_not_taken_for_none(tmp_path: Path, text: str) -> None:
+    assert said(lambda: load({}, {"EXQUEUE_SIGNING_KEYS": text}, tmp_path)) == (
+        "EXQUEUE_SIGNING_KEYS: there is no key in it; if a secret was to be filled in, see why it was not; write none for no keys"
+    )
+
+
+def test_no_keys_are_what_none_says(tmp_path: Path) -> None:
+    assert load({}, {"EXQUEUE_SIGNING_KEYS": "none"}, tmp_path).settings.signing_keys == NO_KEYS
+
+
 def test_the_directory_of_an_embedded_server_makes_one_key_that_stays(tmp_path: Path) -> None:
     settings = Settings(url=f"embedded:{tmp_path}/new/data")
     assert (keys_of(settings, make=False), (tmp_path / "new").exists()) == (NO_KEYS, False)

@@ -70,6 +70,16 @@ def test_bodies_without_a_signature_do_no_harm_on_a_server_that_only_this_user_r
     assert bad(replace(WELL, unsigned=1), server=ServerFacts(embedded=True)) == {}
 
 
+def test_who_has_keys_is_not_told_to_set_them() -> None:
+    finding = next(
+        finding for finding in examine(Facts(queues=(replace(WELL, unsigned=1),), has_keys=True)) if finding.check == "signatures"
+    )
+    assert (finding.says, finding.advice) == (
+        "1 of 3 bodies that were looked at are not signed, so runners with keys do not run them",
+        "give whoever enqueues without keys EXQUEUE_SIGNING_KEYS; if you know who wrote them: exqueue keys resign --unsigned",
+    )
+
+
 def test_a_kernel_that_leaves_worker_processes_behind_is_an_error() -> None:
     assert [finding.check for finding in examine(Facts(dies_with_parent=False)) if finding.level is Level.ERROR] == ["kernel"]
 

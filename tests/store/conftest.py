@@ -11,6 +11,7 @@ from exqueue.model.settings import Settings
 from exqueue.store.channel import Channel
 from exqueue.store.repair import Repair
 from tests.store.kit import Bench
+from tests.store.servers import Server
 
 
 @pytest.fixture
@@ -33,3 +34,12 @@ def mended(bench: Bench) -> Iterator[None]:
     """For tests that keep a repair from what it is there for: it is done after them."""
     yield
     list(Repair(bench.store).run())
+
+
+@pytest.fixture
+def admin(server: Server) -> Iterator[Channel]:
+    """Whoever may do everything on a server of its own, which is empty."""
+    admin = server.channel()
+    admin.ask([("FLUSHALL",), ("SCRIPT", "FLUSH"), ("ACL", "LOG", "RESET")])
+    yield admin
+    admin.close()

@@ -40,14 +40,6 @@ def pinned(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-@pytest.fixture
-def admin(server: Server) -> Iterator[Channel]:
-    admin = server.channel()
-    admin.ask([("FLUSHALL",), ("SCRIPT", "FLUSH"), ("ACL", "LOG", "RESET")])
-    yield admin
-    admin.close()
-
-
 def test_every_step_is_the_right_of_some_role() -> None:
     assert {name for role in Role for name in rights_of(role).steps} == set(script_names())
 
