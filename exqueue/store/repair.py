@@ -24,7 +24,7 @@ from exqueue.store.steps import Store
 AT_ONCE: Final = 10_000  # findings a round: each is some hundred bytes
 ROUNDS: Final = 1000
 BATCHES: Final = {"relocate": 100, "strip": 100, "retie": 50, "reorder": 100}
-ORDER: Final = ("announce", "persist", "terms", "recover", "relocate", "retie", "strip", "reorder", "recount")
+ORDER: Final = ("announce", "persist", "terms", "recover", "relocate", "retie", "strip", "recount", "reorder")
 DID: Final = {"strip": "dropped", "reorder": "at its place"}
 
 

@@ -163,7 +163,7 @@ def of_tally(queue: str, tally: Tally, newest: int) -> Iterator[Finding]:
     wrong = [name for name in COUNTERS if not tally.is_number(name)]
     for name in wrong:
         held = one_line(text_id(tally.counters[name] or b""), 60)
-        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {held}", "recount")
+        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {held}", "recount", "", (str(newest),))
     if not wrong:
         yield from _sums(queue, tally, newest)
     if tally.rung > 1 or (tally.rung and not tally.first):

@@ -5,7 +5,7 @@
 -- checks: types
 -- moves:
 -- replies: recounted, then of each that was changed its name, what it was, what it is | changed
--- newest: the greatest number of the line that was seen; the counter only rises to it
+-- newest: the greatest number of the line that was seen and can be one; the counter only rises to it
 local holders = look_into_slots()
 if not holders then return {'changed'} end
 redis.call('HDEL', counters, '') -- a write that a full server allows must come first
