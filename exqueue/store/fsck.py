@@ -154,13 +154,14 @@ class Check:
         entry, key = f"{name} has {one_line(text_id(field))}", text_id(field)
         job_id = field.split(b" ", 2)[-1] if name == "waiting" else value
         view = self.auditor.audit([job_id], exact=True)[0] if name != "blocked" else None
-        if view is None or view.header is None or view.terms is not None or (name == "waiting" and view.places):
+        if view is None or not (view.may_wait if name == "waiting" else view.may_hold_names):
             yield Finding(self.queue, name, key, f"{entry}, which leads nowhere", "strip", "", (name, field, value))
         elif name == "waiting":
             given = (job_id, field.partition(b" ")[0])
             yield Finding(self.queue, "terms", view.name, f"{entry}, but {one_line(view.name)} has no terms", "retie", "", given)
         else:
-            yield Finding(self.queue, "terms", view.name, f"{entry}: {one_line(view.name)}, but that has no terms", "", BY_HAND["terms"])
+            lacks = "has no terms" if view.terms is None else "has terms that cannot be read"
+            yield Finding(self.queue, "terms", view.name, f"{entry}: {one_line(view.name)}, but that {lacks}", "", BY_HAND["terms"])
 
     def _chains(self) -> Iterator[Finding]:
         for name in ("chains", "outbox"):

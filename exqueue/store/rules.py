@@ -16,7 +16,8 @@ SAME_MOMENT: Final = 100  # ms between two times that one step has written
 BY_HAND: Final = {
     "body": "it ends in failed when its turn comes; delete it there, and enqueue it again",
     "header": "it ends in failed (bad_header) when its turn comes; delete it there, and enqueue it again",
-    "terms": "it is taken for a plain job, without key, priority, unique name or followers; its key goes on when it is gone",
+    "terms": "it is taken for a plain job, without key, priority, unique name or followers; "
+    "its key waits until it is gone, and goes on with the next repair",
     "chain": "what was to follow it is lost, or cannot be read; enqueue that yourself",
     "unique": "two jobs have one name; cancel the one that is not wanted",
     "head": "another one of its key is at the head; look again when this one has ended",

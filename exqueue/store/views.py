@@ -99,6 +99,16 @@ class View:
         return self.terms is None or bool(_TERMS.fullmatch(self.terms))
 
     @property
+    def may_wait(self) -> bool:
+        """Whether it may wait for the key that `waiting` says, though it has no terms: it is nowhere else."""
+        return self.header is not None and self.terms is None and not self.places
+
+    @property
+    def may_hold_names(self) -> bool:
+        """Whether it may have what `heads` and `uniques` say, though its terms do not: nobody knows them, and it has not ended."""
+        return self.header is not None and not (self.terms is not None and self.terms_readable) and "done" not in self.scores
+
+    @property
     def places(self) -> list[str]:
         """Where it is, each mention once: `pending`, `processing:SLOT`, ..."""
         waits = ["waiting"] if self.waits else []
