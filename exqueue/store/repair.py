@@ -131,5 +131,9 @@ class Repair:
     def _recount(auditor: Auditor, findings: list[Finding]) -> Iterator[Repaired]:
         newest = max((int(str(finding.given[0])) for finding in findings if finding.given), default=0)
         changed = auditor.settled("recount", newest=newest)
-        told = ", ".join(f"{text_id(name)} {text_id(was)} -> {text_id(now)}" for name, was, now in zip(*[iter(changed)] * 3, strict=True))
-        yield from (Repaired(finding, told) for finding in findings if told)
+        parts = [(text_id(name), text_id(was), text_id(now)) for name, was, now in zip(*[iter(changed)] * 3, strict=True)]
+        told = ", ".join(f"{name} {was} -> {now}" for name, was, now in parts if name != "bell")
+        rung = ["taken away" if now == "0" else "rung" for name, _, now in parts if name == "bell"]
+        for finding in findings:
+            if did := (", ".join(rung) if finding.invariant == "bell" else told):
+                yield Repaired(finding, did)
