@@ -20,6 +20,7 @@ from exqueue.store.keys import BELL
 from exqueue.store.keyspace import Keyspace
 from exqueue.store.replies import text_id
 from exqueue.store.rules import BY_HAND, Finding, Slots, of_job, of_tally
+from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.views import DIGITS, FAR, View, counted_to, digits_of, seq_of
 
 PAGE: Final = 500
@@ -60,7 +61,7 @@ class Check:
 
     def _all(self) -> Iterator[Finding]:
         slots = self.auditor.look_again()
-        yield from self._unknown_slots(slots)
+        yield from self._nobodys_slots(slots)
         yield from self._read_line()
         newest = self._newest
         for page in self.auditor.pages("jobs"):
@@ -75,10 +76,13 @@ class Check:
         yield from self._chains()
         yield from of_tally(self.queue, self.auditor.tally(), newest)
 
-    def _unknown_slots(self, slots: Slots) -> Iterator[Finding]:
+    def _nobodys_slots(self, slots: Slots) -> Iterator[Finding]:
         for slot in sorted(slots.unknown):
             line = f"the processing list of {one_line(slot)} belongs to no slot, open or closed"
             yield Finding(self.queue, "slot", slot, line, "recover")
+        for page in self.auditor.pages("slots"):
+            for slot in (text_id(slot) for slot, raw in page if SlotInfo.read(text_id(slot), raw) is None):
+                yield Finding(self.queue, "owner", slot, f"slot {one_line(slot)} does not say whose it is", "", BY_HAND["owner"])
 
     def _read_line(self) -> Iterator[Finding]:
         """Remember who is in `pending`, from its end to its head: what is claimed meanwhile does not shift what is left to read."""

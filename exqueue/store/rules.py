@@ -21,6 +21,7 @@ BY_HAND: Final = {
     "chain": "what was to follow it is lost, or cannot be read; enqueue that yourself",
     "unique": "two jobs have one name; cancel the one that is not wanted",
     "head": "another one of its key is at the head; look again when this one has ended",
+    "owner": "somebody else wrote to it; a runner of the queue closes it after its lease",
     "run": "look again when it has ended",
 }
 
