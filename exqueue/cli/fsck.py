@@ -40,7 +40,8 @@ class _Found:
     def as_text(self) -> str:
         found = self.finding
         after = f" -> {self.did}" if self.did else "; --repair sets it right" if found.repairable else f"; {found.advice}"
-        return one_line(f"{found.queue}: {found.invariant}: {found.line}{after}", 2000)
+        whose = f"{found.queue}: " if found.queue else ""  # what is in no queue: the list of queues, a key with an open brace
+        return one_line(f"{whose}{found.invariant}: {found.line}{after}", 2000)
 
 
 @meaning("audit")

@@ -38,9 +38,12 @@ def status(context: typer.Context, json: select.Json = False) -> None:
 
 
 def alive(slots: list[SlotInfo]) -> int:
-    """How many of these worker processes live; of those on other hosts, only their runners' silence will tell."""
+    """How many of these worker processes live; of those on other hosts, only their runners' silence will tell.
+
+    A slot that does not say whose it is serves nothing: the doctor and fsck tell of it.
+    """
     here = host_id()
-    return sum(1 for slot in slots if slot.host != here or is_alive(slot.pid, slot.start))
+    return sum(1 for slot in slots if slot.runner and (slot.host != here or is_alive(slot.pid, slot.start)))
 
 
 def queue_table(rows: list[tuple[str, Counts, int]], width: int) -> Table:

@@ -20,7 +20,8 @@ from exqueue.store.keys import BELL
 from exqueue.store.keyspace import Keyspace
 from exqueue.store.replies import text_id
 from exqueue.store.rules import BY_HAND, Finding, Slots, of_job, of_tally
-from exqueue.store.views import View, seq_of
+from exqueue.store.slotinfo import SlotInfo
+from exqueue.store.views import DIGITS, FAR, View, counted_to, digits_of, seq_of
 
 PAGE: Final = 500
 LOOKED_AT: Final = ("terms", "bodies", "runs", "errors", "chains", "results", "progress", "ranked", "delayed", "failed", "done")
@@ -60,12 +61,13 @@ class Check:
 
     def _all(self) -> Iterator[Finding]:
         slots = self.auditor.look_again()
-        yield from self._unknown_slots(slots)
+        yield from self._nobodys_slots(slots)
         yield from self._read_line()
         newest = self._newest
         for page in self.auditor.pages("jobs"):
             ids = [job_id for job_id, _ in page]
-            newest = max([newest, *(seq_of(header) for _, header in page)])
+            newest = max([newest, *(seq_of(header) for _, header in page if len(digits_of(header)) <= FAR)])
+            yield from self._too_far([job_id for job_id, header in page if len(digits_of(header)) > FAR])
             for start in range(0, len(ids), BATCH):
                 self._suspects += self._suspicious(self.auditor.audit(ids[start : start + BATCH], exact=False))
             yield from self._confirmed()
@@ -74,16 +76,19 @@ class Check:
         yield from self._chains()
         yield from of_tally(self.queue, self.auditor.tally(), newest)
 
-    def _unknown_slots(self, slots: Slots) -> Iterator[Finding]:
+    def _nobodys_slots(self, slots: Slots) -> Iterator[Finding]:
         for slot in sorted(slots.unknown):
             line = f"the processing list of {one_line(slot)} belongs to no slot, open or closed"
             yield Finding(self.queue, "slot", slot, line, "recover")
+        for page in self.auditor.pages("slots"):
+            for slot in (text_id(slot) for slot, raw in page if SlotInfo.read(text_id(slot), raw) is None):
+                yield Finding(self.queue, "owner", slot, f"slot {one_line(slot)} does not say whose it is", "", BY_HAND["owner"])
 
     def _read_line(self) -> Iterator[Finding]:
         """Remember who is in `pending`, from its end to its head: what is claimed meanwhile does not shift what is left to read."""
         keys, ask = self.auditor.keys(self.queue), self.auditor.channel.ask
         time, seq = ask([("TIME",), ("HGET", keys["counters"], "seq")])
-        self._began, self._newest = to_ms(time), int(seq) if seq and seq.isdigit() else 0
+        self._began, self._newest = to_ms(time), counted_to(seq)
         order, at = Order(), 0
         later: list[bytes] = []
         while page := ask([("LRANGE", keys["pending"], -at - PAGE, -at - 1)])[0]:
@@ -106,6 +111,18 @@ class Check:
             if one.header and two.header and one.line and two.line and (one.line[0] - two.line[0]) * (one.seq - two.seq) < 0:
                 line = f"{one_line(one.name)} stands in pending with number {one.seq}, though {one_line(two.name)} there has {two.seq}"
                 yield Finding(self.queue, "order", one.name, line, "reorder", "", (one.id,))
+
+    def _too_far(self, ids: list[bytes]) -> Iterator[Finding]:
+        """Those with a number that the line has never come to: the counter, which only rises, is read after them."""
+        if not ids:
+            return
+        keys = self.auditor.keys(self.queue)
+        headers, seq = self.auditor.channel.ask([("HMGET", keys["jobs"], *ids), ("HGET", keys["counters"], "seq")])
+        for job_id, digits in zip(ids, map(digits_of, headers), strict=True):
+            if len(digits) > FAR and (len(digits) > DIGITS or int(digits) > counted_to(seq)):
+                name, told = one_line(text_id(job_id)), one_line(digits.decode(), 40)
+                line = f"{name} has number {told} of the line, to which that has never come"
+                yield Finding(self.queue, "seq", text_id(job_id), line, "reorder", "", (job_id,))
 
     def _suspicious(self, views: list[View]) -> list[bytes]:
         """Those with which something may be wrong. What has come to the line, or was claimed, since we began is not looked for there."""
@@ -141,13 +158,14 @@ class Check:
         entry, key = f"{name} has {one_line(text_id(field))}", text_id(field)
         job_id = field.split(b" ", 2)[-1] if name == "waiting" else value
         view = self.auditor.audit([job_id], exact=True)[0] if name != "blocked" else None
-        if view is None or view.header is None or view.terms is not None or (name == "waiting" and view.places):
+        if view is None or not (view.may_wait if name == "waiting" else view.may_hold_names):
             yield Finding(self.queue, name, key, f"{entry}, which leads nowhere", "strip", "", (name, field, value))
         elif name == "waiting":
             given = (job_id, field.partition(b" ")[0])
             yield Finding(self.queue, "terms", view.name, f"{entry}, but {one_line(view.name)} has no terms", "retie", "", given)
         else:
-            yield Finding(self.queue, "terms", view.name, f"{entry}: {one_line(view.name)}, but that has no terms", "", BY_HAND["terms"])
+            lacks = "has no terms" if view.terms is None else "has terms that cannot be read"
+            yield Finding(self.queue, "terms", view.name, f"{entry}: {one_line(view.name)}, but that {lacks}", "", BY_HAND["terms"])
 
     def _chains(self) -> Iterator[Finding]:
         for name in ("chains", "outbox"):

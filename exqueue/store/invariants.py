@@ -9,7 +9,7 @@ from exqueue.store.channel import Channel
 from exqueue.store.fsck import check
 
 # What cannot be read in an entry is no fault of a step; and whoever calls steps by hand need not put a queue on the list.
-NO_FAULT: Final = frozenset({"header", "chain", "registry"})
+NO_FAULT: Final = frozenset({"header", "chain", "owner", "registry"})
 
 
 def broken(channel: Channel, namespace: str, *, scan: bool = False) -> list[str]:

@@ -24,7 +24,7 @@ from exqueue.store.steps import Store
 AT_ONCE: Final = 10_000  # findings a round: each is some hundred bytes
 ROUNDS: Final = 1000
 BATCHES: Final = {"relocate": 100, "strip": 100, "retie": 50, "reorder": 100}
-ORDER: Final = ("announce", "persist", "terms", "recover", "relocate", "retie", "strip", "reorder", "recount")
+ORDER: Final = ("announce", "persist", "terms", "recover", "relocate", "retie", "strip", "recount", "reorder")
 DID: Final = {"strip": "dropped", "reorder": "at its place"}
 
 
@@ -131,5 +131,9 @@ class Repair:
     def _recount(auditor: Auditor, findings: list[Finding]) -> Iterator[Repaired]:
         newest = max((int(str(finding.given[0])) for finding in findings if finding.given), default=0)
         changed = auditor.settled("recount", newest=newest)
-        told = ", ".join(f"{text_id(name)} {text_id(was)} -> {text_id(now)}" for name, was, now in zip(*[iter(changed)] * 3, strict=True))
-        yield from (Repaired(finding, told) for finding in findings if told)
+        parts = [(text_id(name), text_id(was), text_id(now)) for name, was, now in zip(*[iter(changed)] * 3, strict=True)]
+        told = ", ".join(f"{name} {was} -> {now}" for name, was, now in parts if name != "bell")
+        rung = ["taken away" if now == "0" else "rung" for name, _, now in parts if name == "bell"]
+        for finding in findings:
+            if did := (", ".join(rung) if finding.invariant == "bell" else told):
+                yield Repaired(finding, did)

@@ -16,10 +16,12 @@ SAME_MOMENT: Final = 100  # ms between two times that one step has written
 BY_HAND: Final = {
     "body": "it ends in failed when its turn comes; delete it there, and enqueue it again",
     "header": "it ends in failed (bad_header) when its turn comes; delete it there, and enqueue it again",
-    "terms": "it is taken for a plain job, without key, priority, unique name or followers; its key goes on when it is gone",
+    "terms": "it is taken for a plain job, without key, priority, unique name or followers; "
+    "its key waits until it is gone, and goes on with the next repair",
     "chain": "what was to follow it is lost, or cannot be read; enqueue that yourself",
     "unique": "two jobs have one name; cancel the one that is not wanted",
     "head": "another one of its key is at the head; look again when this one has ended",
+    "owner": "somebody else wrote to it; a runner of the queue closes it after its lease",
     "run": "look again when it has ended",
 }
 
@@ -163,7 +165,7 @@ def of_tally(queue: str, tally: Tally, newest: int) -> Iterator[Finding]:
     wrong = [name for name in COUNTERS if not tally.is_number(name)]
     for name in wrong:
         held = one_line(text_id(tally.counters[name] or b""), 60)
-        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {held}", "recount")
+        yield Finding(queue, "counters", name, f"the counter {name} is not a number: {held}", "recount", "", (str(newest),))
     if not wrong:
         yield from _sums(queue, tally, newest)
     if tally.rung > 1 or (tally.rung and not tally.first):

@@ -32,18 +32,21 @@ class SlotInfo:
     @staticmethod
     def decode(slot: str, raw: bytes) -> SlotInfo:
         """Never raises: what cannot be read is a slot of an unknown runner, which its lease will tell."""
+        return SlotInfo.read(slot, raw) or SlotInfo(slot)
+
+    @staticmethod
+    def read(slot: str, raw: bytes) -> SlotInfo | None:
+        """The same; None for what cannot be read."""
         try:
             data = json.loads(raw)
         except (ValueError, RecursionError):
             data = None
         if not isinstance(data, dict):
-            return SlotInfo(slot)
+            return None
         known = {name: data.get(name, default) for name, default in _SLOT_DEFAULTS.items()}  # older runners say less
         if type(known["lease"]) is int and abs(known["lease"]) < 10**9:
             known["lease"] = float(known["lease"])
-        return (
-            SlotInfo(slot, **known) if all(type(known[name]) is type(value) for name, value in _SLOT_DEFAULTS.items()) else SlotInfo(slot)
-        )
+        return SlotInfo(slot, **known) if all(type(known[name]) is type(value) for name, value in _SLOT_DEFAULTS.items()) else None
 
 
 _SLOT_DEFAULTS: Final[dict[str, Any]] = {

@@ -12,9 +12,11 @@ from exqueue.store.replies import text_id
 _RUN: Final = re.compile(rb"\d+ \d+ \d+ \d+ .+", re.DOTALL)  # as the Lua files read it
 _TERMS: Final = re.compile(rb"\S+ -?\d+ [01] \S+ \d+ [01]")
 _SEQ: Final = re.compile(rb'{"seq":(\d+)[,}]')
-_COUNTER: Final = re.compile(rb"\d{1,14}")
 COUNTERS: Final = ("enqueued", "completed", "deleted", "crashed", "running", "seq")
 RANKS: Final = 2**42  # numbers of the line for each priority, see _line.lua
+DIGITS: Final = 14  # of a counter
+_COUNTER: Final = re.compile(rb"\d{1,%d}" % DIGITS)
+FAR: Final = 12  # digits of a number to which no line has come; if the counter rose to it, too few would be left
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,16 @@ class View:
         return self.terms is None or bool(_TERMS.fullmatch(self.terms))
 
     @property
+    def may_wait(self) -> bool:
+        """Whether it may wait for the key that `waiting` says, though it has no terms: it is nowhere else."""
+        return self.header is not None and self.terms is None and not self.places
+
+    @property
+    def may_hold_names(self) -> bool:
+        """Whether it may have what `heads` and `uniques` say, though its terms do not: nobody knows them, and it has not ended."""
+        return self.header is not None and not (self.terms is not None and self.terms_readable) and "done" not in self.scores
+
+    @property
     def places(self) -> list[str]:
         """Where it is, each mention once: `pending`, `processing:SLOT`, ..."""
         waits = ["waiting"] if self.waits else []
@@ -138,7 +150,7 @@ class Tally:
 
     def counted(self, name: str) -> int:
         """A counter; 0 for none, or for what is no number."""
-        return int(self.counters[name] or 0) if self.is_number(name) else 0
+        return counted_to(self.counters[name])
 
     def is_number(self, name: str) -> bool:
         """Whether the steps take it for a counter; they refuse to do anything where it is something else."""
@@ -147,6 +159,17 @@ class Tally:
 
 
 def seq_of(header: bytes | None) -> int:
-    """The number in the line that a header begins with; 0 for none."""
+    """The number in the line that a header begins with, as the steps read it; 0 for none, and for what no counter can hold."""
+    digits = digits_of(header)
+    return int(digits) if _COUNTER.fullmatch(digits) else 0
+
+
+def digits_of(header: bytes | None) -> bytes:
+    """That number as it stands there; empty for none."""
     found = _SEQ.match(header or b"")
-    return int(found[1]) if found else 0
+    return found[1] if found else b""
+
+
+def counted_to(raw: bytes | None) -> int:
+    """A counter; 0 for none, or for what is no number."""
+    return int(raw) if raw and _COUNTER.fullmatch(raw) else 0

@@ -166,7 +166,7 @@ class Hands:
 
     def claim(self, slot: str = "s") -> Claim:
         """Start the next job."""
-        self.app.store.register(self.queue, slot, "{}", "r")
+        self.app.store.register(self.queue, slot, '{"runner":"r"}', "r")
         found = self.app.store.claim(self.queue, slot, f"{slot}/{next(self._tokens)}")
         assert isinstance(found, Claim)
         return found

@@ -49,7 +49,7 @@ def test_it_sees_what_lies_in_the_queues(exq: Command, hands: Hands) -> None:
     hands.app.store.depart("Add", "r")  # who has no counter is not waited for
     hands.app.channel.ask([
         ("HSET", hands.keys["runs"], "runs", f"1 0 0 1 {token}"), ("HSET", hands.keys["outbox"], "gone", "[]"),
-        ("ZADD", hands.keys["blocked"], 1, "k"),
+        ("ZADD", hands.keys["blocked"], 1, "k"), ("HSET", hands.keys["slots"], "s", "{}"),
     ])  # fmt: skip
     found = levels(exq("doctor", "--json"))
     hands.app.channel.ask([("DEL", hands.keys["outbox"])])

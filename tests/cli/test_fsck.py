@@ -105,6 +105,34 @@ def test_a_key_of_the_wrong_type_holds_up_no_other_queue(bench: Bench, app: Exqu
     assert (ran.code, [line.split(":")[:2] for line in ran.out.splitlines()[:2]]) == (1, [["q", " nowhere"], ["other", " type"]])
 
 
+def test_a_key_in_no_queue_is_named_without_one(app: Exqueue, exq: Command) -> None:
+    key = f"{app.settings.namespace}:{{foo}}"
+    app.channel.ask([("SET", key, 1)])
+    ran = exq("fsck")
+    app.channel.ask([("DEL", key)])
+    advice = "exqueue does not know it and leaves it alone; delete it if nobody needs it"
+    assert (ran.code, ran.out.splitlines()) == (1, [f"unknown: {key} is no key of exqueue; {advice}", "1 finding(s)"])
+
+
+def test_a_bell_is_said_to_be_rung_and_a_counter_to_be_counted(bench: Bench, exq: Command) -> None:
+    bench.ask("LREM", bench.keys["pending"], 0, "b")
+    bench.ask("ZADD", bench.keys["ranked"], 2, "b")
+    bench.complete(bench.take())
+    bench.ask("DEL", bench.keys["pending"])
+    bench.ask("HSET", bench.keys["counters"], "crashed", "x")
+    assert exq("fsck", "--repair").out.splitlines() == [
+        "q: counters: the counter crashed is not a number: x -> crashed x -> 0",
+        "q: bell: jobs are ranked, but there is nothing in pending that would wake a process -> rung",
+        "2 repaired; all is well",
+    ]
+
+
+def test_bells_that_nobody_needs_are_said_to_be_taken_away(bench: Bench, exq: Command) -> None:
+    bench.ask("RPUSH", bench.keys["pending"], "!")
+    ran = exq("fsck", "--repair")
+    assert (ran.code, ran.out.splitlines()[0].rpartition(" -> ")[2]) == (0, "taken away")
+
+
 def test_what_a_key_holds_is_escaped(bench: Bench, exq: Command) -> None:
     bench.ask("HSET", bench.keys["runs"], b"\x1b[2J", "1 0 0 0 -")
     ran = exq("fsck", "--repair")

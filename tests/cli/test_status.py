@@ -146,3 +146,13 @@ def test_an_unknown_setting_in_pyproject_is_named(bare: Command, tmp_path: Path,
     monkeypatch.chdir(tmp_path)
     known = "url, namespace, lease, grace, kill_after, patience, max_body, accept_data_loss, durability, replicas, signing_keys, redact"
     assert bare("status").refusal == (2, "", f"exqueue: pyproject.toml [tool.exqueue]: unknown setting 'leese'; known are {known}")
+
+
+def test_a_slot_that_does_not_say_whose_it_is_serves_nothing(exq: Command, app: Exqueue, hands: Hands) -> None:
+    hands.put("p1")
+    app.channel.ask([("HSET", app.store.keys("Add")["slots"], "abc.1", "garbage")])
+    assert exq("status").lines == [
+        "queue pending waiting delayed processing failed completed deleted processes",
+        "Add 1 0 0 0 0 0 0 0",
+        "nobody serves Add; start a runner: exqueue run MODULE",
+    ]

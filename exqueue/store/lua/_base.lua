@@ -11,12 +11,12 @@ end
 local COUNTERS = {'enqueued', 'completed', 'deleted', 'crashed', 'running', 'seq'}
 
 -- A counter that is no number would make HINCRBY fail after other writes; so it is looked for before them. Nil, or what is
--- wrong; and the numbers, in the order of COUNTERS.
+-- wrong; and the numbers, in the order of COUNTERS. All that counts has at most 14 digits, as a number of the line has.
 local function bad_counter()
   local found = redis.call('HMGET', counters, unpack(COUNTERS))
   for i, name in ipairs(COUNTERS) do
     local value = found[i]
-    if value and not string.match(value, '^%d%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$') then
+    if value and not string.match(value, '^%d%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?%d?$') then
       return 'CORRUPT the counter ' .. name .. ' in ' .. counters .. ' is not a number'
     end
     found[i] = tonumber(value or 0)
@@ -61,9 +61,10 @@ local function begun(id)
   end
 end
 
--- The place in the line is the first field of a header; Lua never decodes the rest of it.
+-- The place in the line is the first field of a header; Lua never decodes the rest of it. What no counter can hold is none.
 local function seq_of(id)
-  return tonumber(string.match(redis.call('HGET', jobs, id) or '', '^{"seq":(%d+)[,}]')) or 0
+  local digits = string.match(redis.call('HGET', jobs, id) or '', '^{"seq":(%d+)[,}]')
+  return digits and #digits < 15 and tonumber(digits) or 0
 end
 
 -- How a job is named in `waiting`, so that those of a key stand together and in the order of seq.

@@ -1,5 +1,10 @@
 -- Whether an entry belongs to nothing: a field of a job that does not exist, a name that leads nowhere. `name`: of the key.
--- keys: jobs terms heads
+-- keys: jobs terms heads done
+
+-- A job whose terms nobody can read has what it had, its key and its name, until it has ended: what waits must not pass it.
+local function may_hold(id)
+  return redis.call('HEXISTS', jobs, id) == 1 and not terms_of(id) and not redis.call('ZSCORE', done, id)
+end
 
 local function stray(name, field, value)
   if name == 'heads' then

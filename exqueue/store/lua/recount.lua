@@ -5,7 +5,7 @@
 -- checks: types
 -- moves:
 -- replies: recounted, then of each that was changed its name, what it was, what it is | changed
--- newest: the greatest number of the line that was seen; the counter only rises to it
+-- newest: the greatest number of the line that was seen and can be one; the counter only rises to it
 local holders = look_into_slots()
 if not holders then return {'changed'} end
 redis.call('HDEL', counters, '') -- a write that a full server allows must come first
@@ -37,7 +37,10 @@ if was.completed.wrong then set('completed', math.max(0, was.enqueued.number - t
 -- More than were enqueued: one more was, then. Fewer: somebody has removed some.
 local missing = was.enqueued.number - there - was.completed.number - was.deleted.number
 if missing < 0 or was.enqueued.wrong then set('enqueued', was.enqueued.number - missing) else set('deleted', was.deleted.number + missing) end
-if bells > 0 and (bells > 1 or redis.call('LINDEX', pending, 0) ~= BELL) then redis.call('LREM', pending, 0, BELL) end
+if bells > 0 and (bells > 1 or redis.call('LINDEX', pending, 0) ~= BELL) then
+  redis.call('LREM', pending, 0, BELL)
+  for _, part in ipairs({'bell', whole(bells), '0'}) do reply[#reply + 1] = part end
+end
 if redis.call('LLEN', pending) == 0 and redis.call('ZCARD', ranked) > 0 then
   ring()
   for _, part in ipairs({'bell', '', '1'}) do reply[#reply + 1] = part end

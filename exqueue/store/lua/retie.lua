@@ -40,7 +40,7 @@ local function head_of(key)
   local head = redis.call('HGET', heads, key)
   local there = head and redis.call('HEXISTS', jobs, head) == 1
   local agreed = there and terms_of(head)
-  if there and not agreed then return head, true end
+  if there and not agreed and not redis.call('ZSCORE', done, head) then return head, true end
   local wrong = head and (not agreed or agreed.key ~= key or redis.call('ZSCORE', done, head)
                           or redis.call('ZSCORE', waiting, mention(head, key)))
   if wrong then redis.call('HDEL', heads, key) end

@@ -1,5 +1,5 @@
 -- strip: drop entries that belong to nothing; a job that only waits in a line, without anything else, is kept in `failed`
--- keys: jobs terms heads uniques blocked waiting bodies runs errors results progress failed pending ranked events
+-- keys: jobs terms heads uniques blocked waiting bodies runs errors results progress failed done pending ranked events
 -- argv: error then name field value for each of up to 100 entries
 -- uses: line key errors stray lost
 -- moves: none -> failed
@@ -13,8 +13,7 @@ for n = 2, #ARGV, 3 do
     if redis.call('ZSCORE', KEYS[i], field) and stray(name, field) then dropped = redis.call('ZREM', KEYS[i], field) end
   elseif name == 'heads' or name == 'uniques' then
     local value = redis.call('HGET', KEYS[i], field)
-    local job = value and redis.call('HEXISTS', jobs, value) == 1 and redis.call('HEXISTS', terms, value) == 0
-    if value and not job and stray(name, field, value) then dropped = redis.call('HDEL', KEYS[i], field) end
+    if value and not may_hold(value) and stray(name, field, value) then dropped = redis.call('HDEL', KEYS[i], field) end
   elseif redis.call('HEXISTS', jobs, field) == 0 and redis.call('HEXISTS', bodies, field) == 0 then
     dropped = redis.call('HDEL', KEYS[i], field)
   end
