@@ -212,4 +212,8 @@ class EnqueueUnknown(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """A key holds something exqueue did not put there (wrong type); no step writes to it."""
+    """A key holds something exqueue did not put there (wrong type); no step writes to it. `keys`: its name, or theirs, where known."""
+
+    def __init__(self, message: str, *, uncertain: bool = False, ids: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> None:
+        super().__init__(message, uncertain=uncertain, ids=ids)
+        self.keys = keys

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from exqueue.model.errors import StoreError, StoreUnavailable
+from exqueue.model.job import Counts
 from exqueue.model.worker import WorkerSpec
 from exqueue.runtime.delivery import deliver
 from exqueue.runtime.host import is_gone, kill_and_wait
 from exqueue.runtime.recovery import Death, Recovery
 from exqueue.runtime.rest import lay_to_rest
+from exqueue.runtime.troubles import Troubles
 from exqueue.store.base import BATCH
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
@@ -46,7 +47,10 @@ class _Sighting:
 
 
 class Caretaker:
-    """Looks after the queues of some workers. `lease`: seconds without a beat after which a runner elsewhere is dead."""
+    """Looks after the queues of some workers. `lease`: seconds without a beat after which a runner elsewhere is dead.
+
+    `troubles`: what is wrong with some of them.
+    """
 
     def __init__(self, store: Store, reader: Reader, me: Identity, specs: tuple[WorkerSpec, ...], lease: float) -> None:
         self._store = store
@@ -56,8 +60,8 @@ class Caretaker:
         self._specs = specs
         self._recovery = Recovery(store, reader, specs)
         self._sightings: dict[tuple[str, str], _Sighting] = {}
-        self._told: set[tuple[str, str]] = set()
         self._beats: Counter[str] = Counter()
+        self.troubles = Troubles()
         self.queues = tuple(dict.fromkeys(spec.queue for spec in specs))
 
     def announce(self) -> None:
@@ -78,33 +82,28 @@ class Caretaker:
                 break
         return wait
 
-    def _tend(self, what: str, queue: str, action: Callable[[str], T]) -> T | None:
-        """Do something for one queue. What is wrong with that one alone is told once, and keeps nothing from the others."""
-        try:
-            answer = action(queue)
-        except StoreUnavailable:
-            raise
-        except StoreError as error:
-            if (what, queue) not in self._told:
-                LOG.error("cannot %s for %s, will go on trying: %s", what, queue, error)
-            self._told.add((what, queue))
-            return None
-        if (what, queue) in self._told:
-            LOG.info("can %s for %s again", what, queue)
-            self._told.discard((what, queue))
-        return answer
-
     def idle(self) -> bool:
-        """Whether no queue has anything that will still run by itself."""
-        before = [self._reader.counts(queue) for queue in self.queues]
+        """Whether no queue has anything that will still run by itself; of one that cannot be read, nobody knows."""
+        before = [self._counts(queue) for queue in self.queues]
         # By place, and by the counters: a job on its way into a slot that was opened just now is in no list we looked at.
-        calm = all(counts.unfinished == 0 for counts in before) and all(self._reader.unfinished(queue) <= 0 for queue in self.queues)
+        calm = all(counts is not None and counts.unfinished == 0 for counts in before) and all(map(self._all_ended, self.queues))
         # The last job of a queue may have enqueued others, or be followed by others, in one that was found idle before.
-        return calm and all(self._reader.counts(q).enqueued == counts.enqueued for q, counts in zip(self.queues, before, strict=True))
+        return calm and all(
+            now is not None and then is not None and now.enqueued == then.enqueued
+            for now, then in zip(map(self._counts, self.queues), before, strict=True)
+        )
+
+    def _counts(self, queue: str) -> Counts | None:
+        return self._tend("count the jobs", queue, self._reader.counts)
+
+    def _all_ended(self, queue: str) -> bool:
+        left = self._tend("read the counters", queue, self._reader.unfinished)
+        return left is not None and left <= 0
 
     def stops(self) -> set[str]:
         """The tokens of all starts that a person wants to be stopped."""
-        return {token for queue in self.queues for token in self._reader.stops(queue).values()}
+        found = [self._tend("see which jobs are to be stopped", queue, self._reader.stops) or {} for queue in self.queues]
+        return {token for stops in found for token in stops.values()}
 
     def beaten(self, queue: str) -> None:
         """Redis has counted a beat of this runner: from now on it must know of one more."""
@@ -112,13 +111,20 @@ class Caretaker:
 
     def take_over(self, clock: Callable[[], float], mine: set[str]) -> None:
         """Recover what dead processes of others hold. `clock`: monotonic; `mine`: slots this runner answers for itself."""
-        short = [queue for queue in self.queues if self._tend("take over", queue, functools.partial(self._take_over, clock, mine))]
+        look = functools.partial(self._take_over, clock, mine)
+        looks = {queue: self._tend("take over", queue, look) for queue in self.queues}
+        for queue in (queue for queue, lost in looks.items() if lost is None):
+            self._forget(queue, set())  # while it could not be read, silence proves nothing
+        short = [queue for queue, lost in looks.items() if lost]
         if short:
             LOG.error(
                 "Redis has lost data of %s that it had acknowledged: it was emptied, or is another server, or came back with an older "
                 "state; why, its log must tell. What is there is run, and new jobs, too; results of what is gone are dropped",
                 ", ".join(short),
             )
+
+    def _tend(self, what: str, queue: str, action: Callable[[str], T]) -> T | None:
+        return self.troubles.tend(what, queue, lambda: action(queue))
 
     def _take_over(self, clock: Callable[[], float], mine: set[str], queue: str) -> bool:
         """Whether the queue has forgotten beats of this runner, and with them what else was written then."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,8 +53,10 @@ class Crew:
         self._trouble: defaultdict[WorkerSpec, _Trouble] = defaultdict(_Trouble)
         self.children: dict[str, Child] = {}
 
-    def missing(self, now: float) -> list[Child]:
+    def missing(self, now: float, without: Set[str] = frozenset()) -> list[Child]:
         """New children, to be forked now, so that every worker type has its number. `now`: monotonic seconds.
+
+        `without`: queues that get none.
 
         No more than UNBORN are asked for at a time: runner and fork server must not both wait for the other to read.
         """
@@ -62,7 +65,7 @@ class Crew:
         self._taken = {child.cell for child in self.children.values()}
         for spec in self.specs:
             lacking = spec.processes - sum(1 for child in self.children.values() if child.spec == spec)
-            if now >= self._trouble[spec].not_before:
+            if now >= self._trouble[spec].not_before and spec.queue not in without:
                 fresh += [self._make(spec, now) for _ in range(min(lacking, room - len(fresh)))]
         return fresh
 

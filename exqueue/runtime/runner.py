@@ -6,22 +6,22 @@ and is done again at a later turn; killed at any line, it leaves nothing that th
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import secrets
 import select
-import socket
 import time
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from exqueue.model.envelope import Envelope
-from exqueue.model.errors import SchemaTooNew, StoreError, StoreUnavailable
+from exqueue.model.errors import SchemaTooNew, StoreCorrupt, StoreError, StoreUnavailable
 from exqueue.model.settings import Settings, keys_of
 from exqueue.runtime.admission import admit, deaf_parent, init_name
+from exqueue.runtime.beats import Beats
 from exqueue.runtime.board import Board
 from exqueue.runtime.caretaker import Caretaker, Identity
-from exqueue.runtime.crew import Child
 from exqueue.runtime.enforce import Enforcer
 from exqueue.runtime.host import host_id, start_time
 from exqueue.runtime.nursery import Nursery
@@ -30,18 +30,15 @@ from exqueue.runtime.recovery import Recovery
 from exqueue.runtime.signals import StopSignals
 from exqueue.runtime.staff import NEVER, Staff
 from exqueue.runtime.timetable import Timetable
-from exqueue.store.base import BATCH
 from exqueue.store.channel import REPLY, open_channel
 from exqueue.store.connection import safe_url
 from exqueue.store.reads import Reader
-from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.steps import Store
 
 LOG: Final = logging.getLogger("exqueue.runner")
 
 PROMOTE_EVERY: Final = 0.25
 CARE_EVERY: Final = 1.0
-FENCE_AT: Final = 0.6  # of a lease without a beat: from then on others may soon take us for dead
 LAST_WORDS: Final = 5.0  # seconds to settle with Redis after the last child has ended
 OUTAGE_PAUSE: Final = 0.5
 
@@ -73,7 +70,7 @@ class Runner:
         self._me = Identity(secrets.token_hex(5), host_id(), os.getpid(), start_time(os.getpid()))
         self._outage = self._idle = False
         self._outdated: SchemaTooNew | None = None
-        self._heard = self._next_beat = self._next_care = self._next_promote = 0.0
+        self._next_beat = self._next_care = self._next_promote = 0.0
         self._deadline = self._give_up = NEVER
 
     def run(self) -> None:
@@ -119,6 +116,7 @@ class Runner:
         warnings = [*deaf_parent(os.getppid(), init_name()), *admit(self._channel, self._settings)]
         self._recovery = Recovery(self._store, self._reader, specs)
         self._caretaker = Caretaker(self._store, self._reader, self._me, specs, self._settings.lease)
+        self._beats = Beats(self._store, self._caretaker, self._staff, self._board, self._me, self._settings.lease)
         self._find_queues()
         mine = tuple(spec for spec in specs if serves(self._options.queues, spec.queue))
         envelope = Envelope(self._settings.namespace, self._settings.signing_keys, self._settings.max_body)
@@ -135,7 +133,8 @@ class Runner:
 
     def _turn(self, signals: StopSignals) -> None:
         now = time.monotonic()
-        self._fence(now)
+        self._beats.fence(now)
+        all_due = now >= self._next_beat
         self._enforcer.look(now)  # needs no Redis
         try:
             self._look_after(now)
@@ -148,19 +147,20 @@ class Runner:
             self._outage = True
             self._caretaker.forget_sightings()
             self._next_beat = self._next_care = self._next_promote = now + OUTAGE_PAUSE
+        else:
+            if self._outage and all_due:
+                LOG.info("Redis answers again")
+                self._outage = False
         self._stop_if_asked(signals, now)
         if not self._outage:  # what could be killed again before it has claimed anything is not forked
-            self._staff.fill(now)
+            self._staff.fill(now, self._beats.lacking)
         self._staff.revive(now)
         self._listen(signals, self._until_next(time.monotonic()))
 
     def _look_after(self, now: float) -> None:
         if now >= self._next_beat:
             self._beat(now)
-        while self._staff.dead:
-            child, death = self._staff.dead[0]
-            self._recovery.take_back(child.spec.queue, death)
-            self._staff.dead.pop(0)
+        self._take_back_from_the_dead()
         if self._outdated:
             return
         if now >= self._next_care:
@@ -178,43 +178,33 @@ class Runner:
             # Asked last: the last job of a queue may have founded another one, which is then to be served, too.
             self._idle = self._options.burst and self._caretaker.idle() and not self._find_queues()
 
+    def _take_back_from_the_dead(self) -> None:
+        held_up = set[str]()
+        for child, death in [*self._staff.dead]:
+            queue = child.spec.queue
+            if queue in held_up:  # in their order
+                continue
+            take_back = functools.partial(self._recovery.take_back, queue, death)
+            if self._caretaker.troubles.tend("take back what dead processes held", queue, take_back) is None:
+                held_up.add(queue)
+            else:
+                self._staff.dead.remove((child, death))
+
     def _find_queues(self) -> bool:
         """Serve the queues that are wanted and exist by now; whether there are any that were not served before."""
         wanted, crew = self._options.queues, self._staff.crew
-        served = self._caretaker.queues if self._heard else ()  # kept, also when somebody emptied the server meanwhile
+        served = self._caretaker.queues if self._beats.begun else ()  # kept, also when somebody emptied the server meanwhile
         crew.specs = posts(self._staff.specs, wanted, [*served, *self._reader.queues()] if by_pattern(wanted) else [])
         queues = tuple(dict.fromkeys(spec.queue for spec in crew.specs))
         new = [queue for queue in queues if queue not in served]
         self._caretaker.queues = queues
-        if new and self._heard:
+        if new and self._beats.begun:
             LOG.info("runner %s: serves %s from now on", self._me.runner, ", ".join(new))
         return bool(new)
 
     def _beat(self, now: float) -> None:
-        for queue in self._caretaker.queues:
-            born = [child for child in self._staff.crew.children.values() if child.spec.queue == queue and child.pid]
-            for start in range(0, max(1, len(born)), BATCH):
-                slots = {child.slot: self._info(child) for child in born[start : start + BATCH]}
-                if taken := self._store.beat(queue, self._me.runner, slots):
-                    LOG.warning("slots %s were taken over by another runner; their processes are killed", ", ".join(taken))
-                    self._staff.kill(taken)
-                self._caretaker.beaten(queue)
-        self._heard = self._board.heard = now  # when it was sent, not when it was answered: others may have seen it as early as that
+        self._beats.beat(now)
         self._next_beat = now + min(3.0, self._settings.lease / 10)
-        if self._outage:
-            LOG.info("Redis answers again")
-        self._outage = False
-
-    def _info(self, child: Child) -> str:
-        me = self._me
-        name, lease = socket.gethostname(), self._settings.lease
-        return SlotInfo(child.slot, me.runner, me.host, child.pid, child.start, me.pid, me.start, child.spec.name, name, lease).encode()
-
-    def _fence(self, now: float) -> None:
-        living = any(not child.killed for child in self._staff.crew.children.values())
-        if living and now - self._heard > FENCE_AT * self._settings.lease:
-            LOG.error("no beat for %.0f s: others may take over soon, so the worker processes are killed", now - self._heard)
-            self._staff.kill()
 
     def _stop_if_asked(self, signals: StopSignals, now: float) -> None:
         if not signals.count and not self._idle and not self._outdated:
@@ -236,15 +226,21 @@ class Runner:
     def _sign_off(self) -> None:
         try:
             for queue in self._caretaker.queues:
-                self._store.depart(queue, self._me.runner)
+                self._depart(queue)
         except StoreError as error:
             LOG.warning("could not sign off, the next runner will clean up: %s", error)
         LOG.info("runner %s: stopped", self._me.runner)
 
+    def _depart(self, queue: str) -> None:
+        try:
+            self._store.depart(queue, self._me.runner)
+        except StoreCorrupt as error:
+            LOG.warning("could not sign off from %s, the next runner will clean up: %s", queue, error)
+
     def _until_next(self, now: float) -> float:
         deadline = self._deadline if self._deadline > now else NEVER
         care = NEVER if self._outdated else min(self._next_care, self._next_promote)
-        planned = min(self._next_beat, care, deadline) - now
+        planned = min(self._next_beat, self._beats.next_fence(), care, deadline) - now
         due = self._staff.next_due(now)
         return max(0.0, planned if due is None else min(planned, due))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import Any, Final
 
@@ -54,10 +54,10 @@ class Staff:
         """Those that are born and were not killed."""
         return [child for child in self.crew.children.values() if child.pid and not child.killed]
 
-    def fill(self, now: float) -> None:
-        """Fork what is missing, as far as the pauses after crashes allow."""
+    def fill(self, now: float, without: Set[str] = frozenset()) -> None:
+        """Fork what is missing, as far as the pauses after crashes allow; nothing for the queues in `without`."""
         if self._able and not self._stopping:
-            for child in self.crew.missing(now):
+            for child in self.crew.missing(now, without):
                 self._board.cell(child.cell).clear()
                 self._nursery.fork(child.slot, child.spec, child.cell)
 

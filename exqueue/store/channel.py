@@ -209,7 +209,7 @@ class Channel:
             if foreign(reply):
                 name = one_line(printable(keys_of([command], "")[0]))
                 raise StoreCorrupt(
-                    f"{name} has the wrong type, somebody else writes to it; rename or delete it", uncertain=uncertain
+                    f"{name} has the wrong type, somebody else writes to it; rename or delete it", uncertain=uncertain, keys=(name,)
                 ) from reply
             raise translate(reply, self._where, uncertain=uncertain, command=command[0]) from reply
         return reply
@@ -219,9 +219,9 @@ class Channel:
             return StoreCorrupt(f"somebody else wrote to a key of this queue: {plain(error)}; set it right")
         found = zip(keys, kinds, self.ask([("TYPE", key) for key in keys]), strict=True)
         wrong = [(key, kind.decode()) for key, right, kind in found if kind not in (b"none", right.encode())]
-        names = [(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape"), kind) for key, kind in wrong]
-        held = ", ".join(f"{one_line(name)} is a {kind}" for name, kind in names)
-        return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it")
+        names = tuple(one_line(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape")) for key, _ in wrong)
+        held = ", ".join(f"{name} is a {kind}" for name, (_, kind) in zip(names, wrong, strict=True))
+        return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it", keys=names)
 
 
 def _by_name(script: Script, keys: Sequence[str | bytes], argv: Sequence[Any]) -> Command:

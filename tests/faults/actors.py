@@ -168,7 +168,12 @@ class Turns(Runner):
         """The code of a worker process of this runner, which is born already."""
         post = replace(child)
         return Process(
-            Store(channel, self._settings.namespace), post, self._info(child), self._me.runner, self._workers[child.spec.name], self._board
+            Store(channel, self._settings.namespace),
+            post,
+            self._beats.info(child),
+            self._me.runner,
+            self._workers[child.spec.name],
+            self._board,
         )
 
     def ended(self, child: Child, status: int) -> None:

@@ -44,6 +44,19 @@ def test_a_queue_that_somebody_else_writes_to_is_told_of_once_and_the_others_are
     app.channel.ask([("DEL", app.store.keys("Add")["delayed"], app.store.keys("Add")["done"])])
 
 
+@on_servers
+def test_while_a_queue_cannot_be_read_nobody_there_is_taken_for_dead(app: Exqueue, caretaker: Caretaker) -> None:
+    slots = app.store.keys("Add")["slots"]
+    app.store.register("Add", "s", SlotInfo("s", "other", "elsewhere", 1, 1, 1, 1, "app:Add", "there", 30).encode(), "other")
+    caretaker.take_over(lambda: 0.0, set())
+    app.channel.ask([("RENAME", slots, f"{slots}-away"), ("SET", slots, "foreign")])
+    caretaker.take_over(lambda: 29.0, set())
+    app.channel.ask([("RENAME", f"{slots}-away", slots)])
+    caretaker.take_over(lambda: 31.0, set())
+    caretaker.take_over(lambda: 60.0, set())
+    assert [slot.slot for slot in app.reader.slots("Add")] == ["s"]
+
+
 def test_a_server_that_cannot_be_reached_is_not_the_fault_of_a_queue(
     app: Exqueue, caretaker: Caretaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
