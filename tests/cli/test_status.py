@@ -154,5 +154,5 @@ def test_a_slot_that_does_not_say_whose_it_is_serves_nothing(exq: Command, app: 
     assert exq("status").lines == [
         "queue pending waiting delayed processing failed completed deleted processes",
         "Add 1 0 0 0 0 0 0 0",
-        "nobody serves Add; start a runner: exqueue run MODULE",
+        "nobody serves Add; start a runner: exqueue run MODULE (with --queue NAME where NAME is no worker's own queue)",
     ]

@@ -31,8 +31,8 @@ class World(Traffic):
 
     `crashes`: how often a job was cut off, by its id; `pardoned`: how often by the end of a process that ended in order, or had
     not heard of it, which is a crash only if its runner dies, too. `starts`, `order`: the jobs that were begun. `plays`: what
-    they do. All by name. `stale`: jobs whose outcome was refused. `mended`: a person has set right what made jobs fail. `troubles`: what was found wrong
-    on the way.
+    they do. All by name. `stale`: jobs whose outcome was refused. `mended`: a person has set right what made jobs fail.
+    `troubles`: what was found wrong on the way.
     """
 
     def __init__(self, lines: Lines, eye: Channel, clock: Clock, workers: tuple[type[Worker], ...], faults: tuple[Fault, ...]) -> None:
