@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar, overload
 
 from exqueue.model import policy as verdicts
-from exqueue.model.errors import StoreError, StoreRefused
+from exqueue.model.errors import StoreError, StoreRefused, StoreUnavailable
 from exqueue.model.job import Claim
 from exqueue.model.worker import Worker
 from exqueue.runtime.batches import Batch, Batches
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 BLOCK: Final = 2.0  # seconds in BLMOVE: the longest a connection that died silently can swallow a job
 REFUSED_PAUSE: Final = 0.5
+LOST_PAUSE: Final = 0.1
 
 ORDERLY: Final = 74  # exit code: ended because it was asked to; not 0, which is what a job's own exit would look like
 FENCED: Final = 75  # exit code: our slot was closed by somebody who took us for dead
@@ -85,6 +86,10 @@ class WorkerProcess(Batches):
         except StoreRefused:  # a full server refuses to block; a claim it allows, or it says why not
             found = None
             self._pause(REFUSED_PAUSE)
+        except StoreUnavailable as error:  # closed while it lay there; whether Redis is away, the claim finds out, and insists
+            LOG.debug("the connection that waited for a job was lost: %s", error)
+            found = None
+            self._pause(LOST_PAUSE)
         self._watch.drain()
         self._watch.hear()
         if seconds_since_boot() - began > seconds + LATE:  # stood still, with the answer in the socket: it may be ours no more

@@ -56,6 +56,16 @@ def test_connections_that_go_dead_without_a_word_keep_nobody_from_work(road: Dar
     assert len(rig.said) == 6
 
 
+def test_connections_that_were_closed_while_they_lay_idle_are_made_anew_without_a_word(server: BadServer, rig: Rig) -> None:
+    rig.workers(SAY)
+    rig.start()
+    soon(lambda: b"blocked_clients:2" in server.ask("INFO", "clients"))
+    server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    put(rig.app, "next")
+    rig.until(lambda: has_run(rig, "next"))
+    assert ("ERROR" in rig.log, "answers again" in rig.log) == (False, False)
+
+
 def test_who_waits_on_a_dead_connection_gives_it_up_and_the_idle_ones_with_it(server: BadServer, road: DarkRoad) -> None:
     channel, (wake, ring) = open_channel(f"unix://{road.path}", timeout=1000, patience=0), os.pipe()
     with ThreadPoolExecutor(2) as pool:
