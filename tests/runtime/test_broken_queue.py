@@ -70,7 +70,7 @@ def test_a_runner_begins_with_the_other_queues_and_with_that_one_when_it_is_mend
     rig.until(lambda: rig.said == ["begin job", "end job"])
     mend(rig, "slots")
     rig.enqueue("Ill", "job")
-    rig.until(lambda: rig.said[2:] == ["ill job"])
+    rig.until(lambda: rig.said[2:] == ["ill job"] and lines(rig, " again"))
     assert (rig.stop(runner), len(lines(rig, f"[{runner.pid}] cannot ")), len(lines(rig, " again"))) == (0, 1, 1)
 
 
