@@ -108,7 +108,7 @@ IN_PYTHON: Final = (
        "return now >= self._sightings[queue, runner].since",
        "tests/runtime/test_two_runners.py::test_from_another_host_nothing_is_taken_over_before_the_lease"),
     _m("no-fence", "who cannot beat kills its processes in time", "exqueue/runtime/beats.py",
-       "now - self._since(queue) >= FENCE_AT", "now - self._since(queue) >= 1000 * FENCE_AT",
+       "if now >= self._due(queue)}", "if now >= 1000 + self._due(queue)}",
        "tests/runtime/test_recovery.py::test_a_runner_kills_them_itself_where_its_fork_server_is_frozen"),
     _m("newest-beat-counts", "nobody goes by the beat of another queue", "exqueue/runtime/beats.py",
        "min(map(self._since, self._alive()), default=self._last)", "self._last",
