@@ -120,6 +120,7 @@ def channel(request: pytest.FixtureRequest) -> Channel:
 
 
 on_servers = pytest.mark.parametrize("channel", SERVERS, indirect=True)
+on_real_servers = pytest.mark.parametrize("channel", ["embedded", "redis"], indirect=True)
 on_servers_and_cluster = pytest.mark.parametrize("channel", [*SERVERS, "cluster"], indirect=True)
 
 

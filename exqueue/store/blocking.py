@@ -28,18 +28,13 @@ class Behind:
     argv: list[Any]
     heard: Callable[[], None]
 
-    @property
-    def command(self) -> Command:
-        """As it is sent."""
-        return "EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.argv
-
 
 def block(pool: Pool, command: Command, seconds: float, wake: int | None, behind: Behind | None) -> Any:
     """Send it, and wait for its end. `seconds`: that it blocks at most; `wake`: a file descriptor that ends it when readable.
 
     Returns the answer of the step `behind` it, which may be an error; None without one. Raises the error of the command.
     """
-    then = [behind.command] if behind else []
+    then = [behind.script.by_name(behind.keys, behind.argv)] if behind else []
     with pool.borrowed() as connection:
         client_id = exchange(connection, [("CLIENT", "ID")])[0] if wake is not None else None
         connection.send_packed_command(connection.pack_commands([command, *then]), check_health=False)

@@ -146,8 +146,8 @@ class Channel:
         self, script: Script, keys: list[str | bytes], argv: list[Any], *more: Command, again: Callable[[], list[Any]] | None = None
     ) -> tuple[list[Any], list[Any]]:
         """The reply of a step, and those of commands that go with it over the same connection."""
-        by_name, together = _by_name(script, keys, argv), bool(more)
-        later = None if again is None else lambda: _by_name(script, keys, again())
+        by_name, together = script.by_name(keys, argv), bool(more)
+        later = None if again is None else lambda: script.by_name(keys, again())
         replies, uncertain = self._patiently([by_name, *more], together=together, again=later)
         if later and isinstance(replies[0], r.NoScriptError | r.NoPermissionError):
             by_name = later()  # it was not done now, but before, perhaps
@@ -222,10 +222,6 @@ class Channel:
         names = tuple(one_line(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape")) for key, _ in wrong)
         held = ", ".join(f"{name} is a {kind}" for name, (_, kind) in zip(names, wrong, strict=True))
         return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); rename or delete it", keys=names)
-
-
-def _by_name(script: Script, keys: Sequence[str | bytes], argv: Sequence[Any]) -> Command:
-    return "EVALSHA", script.sha, len(keys), *keys, *argv
 
 
 def _in_words(reply: Any) -> str:

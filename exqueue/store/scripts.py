@@ -47,6 +47,10 @@ class Script:
             raise TypeError(f"{self.name}.lua takes {self.argv} then {self.repeats}, got {tuple(given)} and {len(rest)} more")
         return [*given.values(), *rest]
 
+    def by_name(self, keys: Sequence[str | bytes], argv: Sequence[Any]) -> tuple[Any, ...]:
+        """The command that runs it on a server which knows it."""
+        return "EVALSHA", self.sha, len(keys), *keys, *argv
+
 
 @functools.cache
 def script(name: str) -> Script:

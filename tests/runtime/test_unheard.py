@@ -19,13 +19,11 @@ from exqueue.runtime.process import FENCED, ORDERLY, WorkerProcess
 from exqueue.runtime.recovery import Death, Recovery
 from exqueue.store.replies import Empty
 from exqueue.store.steps import Store
-from tests.conftest import on_servers
+from tests.conftest import on_real_servers, on_servers
 from tests.runtime.test_process import POST
 from tests.store.kit import Bench
 
 NEVER_BEGUN = (0, 0, 0)
-
-on_real_servers = pytest.mark.parametrize("channel", ["embedded", "redis"], indirect=True)
 
 
 class Waiting(Store):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from exqueue.model.job import Claim
 from exqueue.store.replies import Closed, Empty, Next, Unregistered
 from exqueue.store.scripts import script
-from tests.conftest import on_servers
+from tests.conftest import on_real_servers, on_servers
 from tests.store.kit import Bench
-
-on_real_servers = pytest.mark.parametrize("channel", ["embedded", "redis"], indirect=True)
 
 
 def wait(bench: Bench, seconds: float = 1.0) -> Next | Unregistered | None:

@@ -62,8 +62,10 @@ local function begun(id)
 end
 
 -- The place in the line is the first field of a header; Lua never decodes the rest of it. What no counter can hold is none.
+local function digits_of(id) return string.match(redis.call('HGET', jobs, id) or '', '^{"seq":(%d+)[,}]') end
+
 local function seq_of(id)
-  local digits = string.match(redis.call('HGET', jobs, id) or '', '^{"seq":(%d+)[,}]')
+  local digits = digits_of(id)
   return digits and #digits < 15 and tonumber(digits) or 0
 end
 

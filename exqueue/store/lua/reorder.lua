@@ -9,7 +9,7 @@ local _, numbers = bad_counter()
 redis.call('LREM', pending, 1, '') -- a write that a full server allows must come first
 
 local function is_far(id)
-  local digits = string.match(redis.call('HGET', jobs, id) or '', '^{"seq":(%d+)[,}]')
+  local digits = digits_of(id)
   return digits and #digits > 12 and (#digits > 14 or tonumber(digits) > numbers[6])
 end
 
