@@ -24,6 +24,7 @@ from exqueue.store.connection import safe_url
 from exqueue.store.events import EventReader
 from exqueue.store.reads import BlockedKey, Reader
 from exqueue.store.steps import Store
+from exqueue.store.unreadable import Unreadable
 
 P = ParamSpec("P")
 
@@ -119,16 +120,20 @@ class Exqueue:
         """A job by its id, or by a beginning of it that fits only one.
 
         Raises:
-            JobNotFound: none fits. ConfigError: several fit.
+            JobNotFound: none fits. ConfigError: several fit. StoreCorrupt: none fits, and not all queues can be read.
         """
-        for queue in self.queues():
-            if found := queue.find(job_id):
-                return found
-        fitting = {(q.name, i) for q in self.queues() for i in self.reader.ids(q.name) if i.startswith(job_id)} if job_id else set()
+        unreadable, queues = Unreadable(), self.queues()
+        for queue in queues:
+            with unreadable:
+                if found := queue.find(job_id):
+                    return found
+        each = ((q.name, i) for q in queues for i in unreadable.through(self.reader.ids(q.name)))
+        fitting = {(name, i) for name, i in each if i.startswith(job_id)} if job_id else set()
         if len(fitting) > 1:
             raise ConfigError(f"{len(fitting)} jobs begin with {job_id!r}; give more of the id")
         for name, found_id in fitting:
             return Job(self.store, self.reader, name, found_id)
+        unreadable.insist()
         raise JobNotFound(job_id)
 
     def run(

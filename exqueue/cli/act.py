@@ -12,6 +12,7 @@ import typer
 from exqueue.cli import render
 from exqueue.model.errors import ConfigError, StoreRefused
 from exqueue.store.refusals import asked_for
+from exqueue.store.unreadable import Unreadable
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -47,6 +48,16 @@ def confirm(action: str, what: str, count: int, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise ConfigError(f"this would {action} {count} {what} for good; add --yes")
     typer.confirm(f"{action} {count} {what} for good?", abort=True)
+
+
+def see_through(done: Iterable[int], word: str, total: int | None, *, json: bool) -> None:
+    """Do all of it, as `carry_out`, and report; what cannot be read of some queues is told after what was done to the others."""
+    unreadable = Unreadable()
+    count = carry_out(unreadable.through(done), word, total)
+    if not count:
+        unreadable.insist()
+    report(word, count, json=json)
+    unreadable.insist()
 
 
 def report(word: str, count: int, *, json: bool, also: dict[str, int] | None = None) -> None:

@@ -20,6 +20,7 @@ from exqueue.model.settings import keys_of
 from exqueue.runtime.host import can_die_with_parent
 from exqueue.store.queue_facts import queue_facts
 from exqueue.store.server_facts import server_facts
+from exqueue.store.unreadable import Unreadable
 
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")]
 
@@ -43,10 +44,13 @@ def gather(app: Exqueue) -> Facts:
     """All facts. Raises StoreUnavailable when the server cannot be reached."""
     server, *others = server_facts(app.channel, app.settings.url)
     schema = read_schema(app)
-    queues = queue_facts(app.reader, unsigned) if schema <= SCHEMA else None
+    unreadable = Unreadable()
+    queues = queue_facts(app.reader, unsigned, unreadable) if schema <= SCHEMA else None
     now = int((time.time() + (server.skew or 0.0)) * 1000)
     keyed = bool(keys_of(app.settings, make=False))
-    return Facts(server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema, tuple(others), keyed)
+    return Facts(
+        server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema, tuple(others), keyed, tuple(unreadable.told)
+    )
 
 
 def read_schema(app: Exqueue) -> int:

@@ -12,6 +12,7 @@ from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.event import Event
 from exqueue.model.text import one_line
+from exqueue.store.unreadable import Unreadable
 
 
 def events(
@@ -24,9 +25,10 @@ def events(
     """Show the last events: enqueued, claimed, completed, retried, failed, blocked … of each queue some 10,000 are kept."""
     obj: Context = context.obj
     app = obj.app()
-    stream = app.events(queue, history=True)
-    for event in stream.past(limit):
+    stream, unreadable = app.events(queue, history=True), Unreadable()
+    for event in stream.past(limit, unreadable=unreadable):
         _print(event, json=json)
+    unreadable.insist()
     if follow:
         for event in stream:
             _print(event, json=json)

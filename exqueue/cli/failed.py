@@ -8,11 +8,12 @@ from typing import Final
 import typer
 
 from exqueue.cli import render, select
-from exqueue.cli.act import Yes, carry_out, confirm, meaning, report
+from exqueue.cli.act import Yes, confirm, meaning, see_through
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
 from exqueue.model.errors import NotPossible
 from exqueue.model.lifecycle import Place
+from exqueue.store.unreadable import Unreadable
 
 cli: Final = typer.Typer(no_args_is_help=True)
 
@@ -24,8 +25,10 @@ def list_(
 ) -> None:  # fmt: skip
     """List failed jobs, oldest first (100 unless --limit or --all)."""
     obj: Context = context.obj
-    found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), Place.FAILED)
+    unreadable = Unreadable()
+    found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), unreadable, Place.FAILED)
     render.print_list(found, "failed job", limit is None and not all_, json=json, errors=True)
+    unreadable.insist()
 
 
 @cli.command()
@@ -48,8 +51,8 @@ def requeue(
     obj: Context = context.obj
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
-    total = selection.count(app, Place.FAILED) if selection.is_all(app, Place.FAILED) else None
-    report("requeued", carry_out(selection.act(app, app.store.requeue, Place.FAILED), "requeued", total), json=json)
+    total = selection.total(app, Place.FAILED)
+    see_through(selection.act(app, app.store.requeue, Place.FAILED), "requeued", total, json=json)
 
 
 @cli.command()
@@ -68,4 +71,4 @@ def delete(
         total = selection.count(app, Place.FAILED)
         confirm("delete", "failed job(s)", total, yes=yes)
         selection = replace(selection, limit=total)  # what fails meanwhile was not asked about; it comes after these
-    report("deleted", carry_out(selection.act(app, app.store.delete, Place.FAILED), "deleted", total), json=json)
+    see_through(selection.act(app, app.store.delete, Place.FAILED), "deleted", total, json=json)

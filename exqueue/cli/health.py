@@ -14,6 +14,7 @@ from exqueue.model.text import one_line
 from exqueue.runtime.host import host_id
 from exqueue.store.pulse import SLOWEST, Pulse, refusal
 from exqueue.store.slotinfo import SlotInfo
+from exqueue.store.unreadable import Unreadable
 
 Queues = Annotated[list[str] | None, typer.Option("--queue", metavar="NAME", help="Only this queue.", show_default=False)]
 Workers = Annotated[
@@ -25,25 +26,30 @@ Wait = Annotated[float, typer.Option(min=0, help="Seconds that a runner gets to 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What was seen. `refused`: why Redis takes no writes. `served`, `unserved`: the queues that were to be served."""
+    """What was seen. `refused`: why Redis takes no writes. `served`, `unserved`: the queues that were to be served.
+
+    `unreadable`: what somebody else wrote to queues that were to be looked at, a line each.
+    """
 
     refused: str = ""
     served: list[str] = field(default_factory=list)
     unserved: list[str] = field(default_factory=list)
     missing: str = ""
+    unreadable: list[str] = field(default_factory=list)
 
     @property
     def well(self) -> bool:
         """Whether all is well."""
-        return not (self.refused or self.unserved or self.missing)
+        return not (self.refused or self.unserved or self.missing or self.unreadable)
 
     def __str__(self) -> str:
         if self.refused:
             return f"Redis takes no writes: {self.refused}"
         if self.missing:
             return self.missing
-        if self.unserved:
-            return f"no runner beats for {one_line(', '.join(self.unserved))}"
+        unserved = [f"no runner beats for {one_line(', '.join(self.unserved))}"] if self.unserved else []
+        if self.unreadable or unserved:
+            return "; and ".join([*self.unreadable, *unserved])
         return f"healthy: Redis takes writes; {one_line(', '.join(self.served)) or 'nothing to run'}{' served' if self.served else ''}"
 
 
@@ -57,7 +63,7 @@ def health(
     if json:
         render.print_json({"healthy": found.well, **asdict(found)})
     else:
-        render.console().print(render.cell(found, 400))
+        render.console().print(render.cell(found, 1000), soft_wrap=True)  # one line, however long
     if not found.well:
         raise typer.Exit(1)
 
@@ -66,21 +72,47 @@ def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wai
     """Look. Returns as soon as each queue that is to be served was seen to be; `wait`: seconds at most."""
     if refused := refusal(app.reader):
         return Health(refused=refused)
-    slots = {name: app.reader.slots(name) for name in app.reader.queues()}
+    unreadable = Unreadable()
+    slots = _slots(app, unreadable)
     if missing := _missing(slots, queues, workers):
         return Health(missing=missing)
     wanted = [name for name in slots if not (queues or workers) or name in queues or _types(name, slots[name]) & set(workers)]
     mine = {name: {slot.runner for slot in slots[name] if slot.host == host_id()} for name in wanted}
     if here and not any(mine.values()):
+        unreadable.insist()
         return Health(missing="no runner of this host has a worker process there")
-    todo = [name for name in wanted if (mine[name] if here else app.reader.counts(name).unfinished)]
-    seen = Pulse(app.reader, todo)
+    unreadable = Unreadable()
+    todo = [name for name in wanted if mine[name]] if here else _with_jobs(app, wanted, unreadable)
+    seen = Pulse(app.reader, todo, unreadable)
 
     def beaten(name: str) -> bool:
         return bool(seen.beating[name] & mine[name] if here else seen.beating[name])
 
     seen.watch(lambda _: all(beaten(name) or not seen.known[name] for name in todo), wait)
-    return Health(served=[name for name in todo if beaten(name)], unserved=[name for name in todo if not beaten(name)])
+    if here:
+        unreadable.insist()  # as where Redis is away: to restart the runner, which a probe may do for less, would mend nothing
+    served, unserved = [name for name in todo if beaten(name)], [name for name in todo if not beaten(name)]
+    return Health(served=served, unserved=unserved, unreadable=unreadable.told)
+
+
+def _slots(app: Exqueue, unreadable: Unreadable) -> dict[str, list[SlotInfo]]:
+    """The open slots of every queue; none where they cannot be read: whether that matters depends on what is looked for."""
+    slots: dict[str, list[SlotInfo]] = {}
+    for name in app.reader.queues():
+        slots[name] = []
+        with unreadable:
+            slots[name] = app.reader.slots(name)
+    return slots
+
+
+def _with_jobs(app: Exqueue, names: list[str], unreadable: Unreadable) -> list[str]:
+    """Which of these queues have jobs that shall run."""
+    found = []
+    for name in names:
+        with unreadable:
+            app.reader.check_types(name)
+            found += [name] if app.reader.counts(name).unfinished else []
+    return found
 
 
 def _missing(slots: dict[str, list[SlotInfo]], queues: list[str], workers: list[str]) -> str:

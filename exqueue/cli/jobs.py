@@ -14,6 +14,7 @@ from exqueue.client.jobs import hundreds
 from exqueue.model.codec import result_in_words
 from exqueue.model.errors import NotPossible, ResultUnavailable
 from exqueue.model.lifecycle import Place
+from exqueue.store.unreadable import Unreadable
 
 cli: Final = typer.Typer(no_args_is_help=True)
 
@@ -32,8 +33,10 @@ def list_(
     """List jobs: running ones, the line, those that wait for their key, those for later, failed, done (100 unless --limit or --all)."""
     obj: Context = context.obj
     places = [place] if place and place is not Place.NONE else _PLACES
-    found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), *places)
+    unreadable = Unreadable()
+    found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), unreadable, *places)
     render.print_list(found, "job", limit is None and not all_, json=json, errors=False)
+    unreadable.insist()
 
 
 @cli.command()

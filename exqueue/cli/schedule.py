@@ -13,6 +13,7 @@ from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.cli.status import alive
 from exqueue.model.text import one_line
+from exqueue.store.unreadable import Unreadable
 
 cli: Final = typer.Typer(no_args_is_help=True)
 
@@ -33,31 +34,40 @@ class _Row:
 def list_(context: typer.Context, json: select.Json = False) -> None:
     """List the schedules that runners have recorded, the next to fire first."""
     obj: Context = context.obj
-    app = obj.app()
-    rows = _rows(app)
+    app, unreadable = obj.app(), Unreadable()
+    rows = _rows(app, unreadable)
     if json:
         render.print_json([
             {"worker": row.worker, "queue": row.queue, "expression": row.expression, "tz": row.tz,
              "last_tick": render.iso(row.last), "next_tick": render.iso(row.next)}
             for row in rows
         ])  # fmt: skip
-        return
+    else:
+        _print(app, rows, unreadable)
+    unreadable.insist()
+
+
+def _print(app: Exqueue, rows: list[_Row], unreadable: Unreadable) -> None:
     out = render.console()
     made = render.table("worker", "queue", "expression", "zone", "last tick", "next tick")
     for row in rows:
         cells = (row.worker, row.queue, row.expression, row.tz, render.moment(row.last), render.moment(row.next))
         made.add_row(*map(render.cell, cells))
     out.print(made if rows else "no schedules yet: a schedule is known once a runner of its worker has started")
-    unserved = sorted({row.queue for row in rows if not alive(app.reader.slots(row.queue))})
+    unserved = []
+    for queue in sorted({row.queue for row in rows}):
+        with unreadable:
+            unserved += [] if alive(app.reader.slots(queue)) else [queue]
     if unserved:
         out.print(Text(f"nobody serves {one_line(', '.join(unserved))}, so nothing fires; start a runner: exqueue run MODULE"))
 
 
-def _rows(app: Exqueue) -> list[_Row]:
+def _rows(app: Exqueue, unreadable: Unreadable) -> list[_Row]:
     rows = []
     for queue in app.queues():
-        now_ms, records = app.reader.schedules(queue.name)
-        for worker, record in records.items():
-            last, following = record.ticks(now_ms)
-            rows.append(_Row(worker, queue.name, record.expression, record.tz, last or 0, following or 0))
+        with unreadable:
+            now_ms, records = app.reader.schedules(queue.name)
+            for worker, record in records.items():
+                last, following = record.ticks(now_ms)
+                rows.append(_Row(worker, queue.name, record.expression, record.tz, last or 0, following or 0))
     return sorted(rows, key=lambda row: (row.next or float("inf"), row.worker, row.queue))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -16,6 +16,7 @@ from exqueue.app import Exqueue
 from exqueue.client.jobs import Job, Jobs, Step
 from exqueue.model.errors import ConfigError, NotInPlace
 from exqueue.model.lifecycle import Place
+from exqueue.store.unreadable import Unreadable
 
 SHOWN: Final = 100
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -44,14 +45,14 @@ class Selection:
     all: bool = False
     key: str | None = None
 
-    def listed(self, app: Exqueue, *places: Place) -> list[Job]:
-        """The jobs of these places that are meant; an id may be a beginning that fits several."""
-        return list(self._each(app, places))
+    def listed(self, app: Exqueue, unreadable: Unreadable, *places: Place) -> list[Job]:
+        """The jobs of these places that are meant; an id may be a beginning that fits several. `unreadable` keeps what is not read."""
+        return list(islice((job for place in places for job in unreadable.through(self._jobs(app, place))), self.limit))
 
     def chosen(self, app: Exqueue, *places: Place) -> dict[str, list[str]]:
         """The ids of the jobs that shall be acted upon, by queue: each one that was given must fit exactly one job."""
         if not self.ids:
-            return _by_queue(self._each(app, places))
+            return _by_queue(islice((job for place in places for job in self._jobs(app, place)), self.limit))
         found = [job for place in places for job in self._jobs(app, place)]
         meant = {self._one(found, start, places[0]) for start in self.ids}
         return _by_queue([job for job in found if job in meant][: self.limit])
@@ -69,12 +70,15 @@ class Selection:
             return (step(queue, ids) for queue, ids in self.chosen(app, place).items())
         return self._jobs(app, place).act(step, self.limit)
 
+    def total(self, app: Exqueue, place: Place) -> int | None:
+        """The same, to tell how far it has come; None where it is not known without reading them all, or cannot be read."""
+        with Unreadable():
+            return self.count(app, place) if self.is_all(app, place) else None
+        return None
+
     def is_all(self, app: Exqueue, place: Place) -> bool:
         """Whether to count them takes no time."""
         return not self.ids and not self._jobs(app, place).is_filtered
-
-    def _each(self, app: Exqueue, places: Sequence[Place]) -> Iterator[Job]:
-        return islice((job for place in places for job in self._jobs(app, place)), self.limit)
 
     @staticmethod
     def _one(found: list[Job], start: str, place: Place) -> Job:

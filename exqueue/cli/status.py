@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from exqueue.app import Exqueue
 from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.job import Counts
@@ -18,6 +19,7 @@ from exqueue.model.text import one_line
 from exqueue.runtime.host import host_id, is_alive
 from exqueue.store.connection import safe_url
 from exqueue.store.slotinfo import SlotInfo
+from exqueue.store.unreadable import Unreadable
 
 COLUMNS: Final = ("pending", "waiting", "delayed", "processing", "failed", "completed", "deleted", "done", "processes")
 OVER: Final = ("deleted", "completed", "done", "waiting", "delayed")  # left out in this order; the last three only where all are 0
@@ -27,14 +29,26 @@ def status(context: typer.Context, json: select.Json = False) -> None:
     """Show all queues: how many jobs are where, and how many worker processes serve them."""
     obj: Context = context.obj
     app = obj.app()
-    rows = [(queue.name, queue.counts(), alive(app.reader.slots(queue.name))) for queue in app.queues()]
+    unreadable = Unreadable()
+    rows = read_rows(app, unreadable)
     if json:
         render.print_json({
             "url": safe_url(app.settings.url), "namespace": app.settings.namespace,
             "queues": [{"queue": name, **asdict(counts), "processes": slots, "adds_up": counts.adds_up} for name, counts, slots in rows],
+            "unreadable": unreadable.told,
         })  # fmt: skip
-        return
-    _print(rows)
+    else:
+        _print(rows)
+    unreadable.insist()
+
+
+def read_rows(app: Exqueue, unreadable: Unreadable) -> list[tuple[str, Counts, int]]:
+    """Of each queue that can be read: name, counts, living worker processes."""
+    rows = []
+    for queue in app.queues():
+        with unreadable:
+            rows.append((queue.name, queue.counts(), alive(app.reader.slots(queue.name))))
+    return rows
 
 
 def alive(slots: list[SlotInfo]) -> int:

@@ -14,8 +14,9 @@ from rich.text import Text
 from exqueue.app import Exqueue
 from exqueue.cli import render
 from exqueue.cli.context import Context
-from exqueue.cli.status import alive, queue_table
+from exqueue.cli.status import queue_table, read_rows
 from exqueue.model.lifecycle import Place
+from exqueue.store.unreadable import Unreadable
 
 
 def top(
@@ -27,22 +28,25 @@ def top(
     obj: Context = context.obj
     app, out = obj.app(), render.console()
     if once or not out.is_terminal:
-        out.print(picture(app, out.width))
+        unreadable = Unreadable()
+        out.print(picture(app, out.width, unreadable))
+        unreadable.insist()
         return
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(picture(app, out.width), refresh=True)
+            live.update(picture(app, out.width, Unreadable()), refresh=True)
             time.sleep(interval)
 
 
-def picture(app: Exqueue, width: int) -> Group:
-    """What there is to see now."""
-    rows = [(queue.name, queue.counts(), alive(app.reader.slots(queue.name))) for queue in app.queues()]
+def picture(app: Exqueue, width: int, unreadable: Unreadable) -> Group:
+    """What there is to see now. `unreadable` keeps what cannot be read, for whoever wants it raised, too."""
+    rows = read_rows(app, unreadable)
     running = render.table("job", "queue", "#tries", "running since", "progress", "arguments")
-    for job in app.jobs(Place.PROCESSING):
+    for job in unreadable.through(app.jobs(Place.PROCESSING)):
         seen = job.seen
         since = render.moment(seen.run.since)
         queue = render.shortened(job.queue, max(render.LEAST, width // 5))
         running.add_row(*map(render.cell, (job.id, queue, seen.run.attempt, since, render.progress_in_words(seen), seen.header.args)))
     parts: list[Table | Text] = [queue_table(rows, width), Text(), running if running.row_count else Text("no job runs")]
+    parts += [Text(line, style="bold red") for line in unreadable.told]
     return Group(*parts)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from exqueue.model.event import Event
 from exqueue.store.events import BLOCK, EventReader
+from exqueue.store.unreadable import Unreadable
 
 
 class Events(Iterator[Event]):
@@ -27,9 +28,12 @@ class Events(Iterator[Event]):
             self._ready.extend(self._reader.read(min(left, BLOCK)))
         return self._ready.popleft()
 
-    def past(self, limit: int | None = None) -> list[Event]:
-        """What there is to read now, the last `limit` of it, without waiting for more."""
-        found = [*self._ready, *self._reader.past(limit)]
+    def past(self, limit: int | None = None, *, unreadable: Unreadable | None = None) -> list[Event]:
+        """What there is to read now, the last `limit` of it, without waiting for more.
+
+        Raises StoreCorrupt if a queue cannot be read, unless `unreadable` is there to keep that until the others are told of.
+        """
+        found = [*self._ready, *self._reader.past(limit, unreadable)]
         self._ready.clear()
         return found if limit is None else found[-limit:]
 

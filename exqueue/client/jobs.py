@@ -15,6 +15,7 @@ from exqueue.model.text import one_line
 from exqueue.store.base import BATCH
 from exqueue.store.reads import PAGE, BlockedKey, Reader
 from exqueue.store.steps import Store
+from exqueue.store.unreadable import Unreadable
 
 Step = Callable[[str, Sequence[str]], int]
 
@@ -152,11 +153,17 @@ class Jobs:
         return Jobs(self._store, self._reader, self._place, self._queues, (*self._filters, more))
 
     def __iter__(self) -> Iterator[Job]:
+        """One queue after the other. Raises StoreCorrupt for those that cannot be read, once the others are through."""
+        unreadable = Unreadable()
         for queue in self._queues:
-            found = self._reader.all_in(queue, self._place)
-            while page := list(islice(found, PAGE)):
-                for record in self._wanted(queue, page):
-                    yield Job(self._store, self._reader, queue, record.id, seen=record)
+            yield from unreadable.through(self._of(queue))
+        unreadable.insist()
+
+    def _of(self, queue: str) -> Iterator[Job]:
+        found = self._reader.all_in(queue, self._place)
+        while page := list(islice(found, PAGE)):
+            for record in self._wanted(queue, page):
+                yield Job(self._store, self._reader, queue, record.id, seen=record)
 
     def _wanted(self, queue: str, page: list[JobRecord]) -> Iterator[JobRecord]:
         asks = self._place is Place.FAILED or any(one.error is not None for one in self._filters)
@@ -210,12 +217,19 @@ class Jobs:
         """Do this to all of them, or to the first ones, a hundred at a time: for how many it was done each time.
 
         As many ids are held as one page has. Of jobs that stand in a line all are: what leaves it moves what is still to be read.
+        Raises StoreCorrupt for queues that cannot be read, once it was done to the others.
         """
+        unreadable = Unreadable()
         for queue in self._queues:
-            ids = islice(self._ids(queue), limit)
-            for some in hundreds(ids if self._place in (Place.FAILED, Place.DONE) else list(ids)):
-                limit = None if limit is None else limit - len(some)
-                yield step(queue, some)
+            for asked, done in unreadable.through(self._act_on(queue, step, limit)):
+                limit = None if limit is None else limit - asked
+                yield done
+        unreadable.insist()
+
+    def _act_on(self, queue: str, step: Step, limit: int | None) -> Iterator[tuple[int, int]]:
+        ids = islice(self._ids(queue), limit)
+        for some in hundreds(ids if self._place in (Place.FAILED, Place.DONE) else list(ids)):
+            yield len(some), step(queue, some)
 
     def _ids(self, queue: str) -> Iterator[str]:
         if self.is_filtered:

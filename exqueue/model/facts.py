@@ -78,7 +78,8 @@ class Facts:
     """All of it. `now`: the server's clock, ms. `dies_with_parent`: whether this kernel ends children with their parent.
 
     `accepts_loss`: whether somebody has decided that this server may lose jobs. `schema`: the number that the data has.
-    `others`: in a cluster, its other nodes. `has_keys`: whether whoever asks would sign.
+    `others`: in a cluster, its other nodes. `has_keys`: whether whoever asks would sign. `unreadable`: what somebody else wrote to
+    queues, a line each; of these there are no facts.
     """
 
     server: ServerFacts = field(default_factory=ServerFacts)
@@ -89,6 +90,7 @@ class Facts:
     schema: int = SCHEMA
     others: tuple[ServerFacts, ...] = ()
     has_keys: bool = False
+    unreadable: tuple[str, ...] = ()
 
 
 class Level(StrEnum):

@@ -30,6 +30,16 @@ def schema(facts: Facts) -> Finding:
     return Finding("schema", Level.OK, f"the data is of schema {facts.schema}, this exqueue knows {SCHEMA}")
 
 
+def foreign(facts: Facts) -> Finding:
+    """Whether there are queues that cannot be read."""
+    if facts.queues is None:
+        return _unread("queues")
+    if not facts.unreadable:
+        return Finding("queues", Level.OK, "every queue can be read")
+    advice = "nothing works on such a queue, and nothing below tells of it, before that is mended; `exqueue fsck` tells of all of it"
+    return Finding("queues", Level.ERROR, _some([line.partition("; ")[0] for line in facts.unreadable]), advice)
+
+
 def served(facts: Facts) -> Finding:
     """Whether somebody runs the jobs there are."""
     return _of_queues(
@@ -132,7 +142,7 @@ def kernel(facts: Facts) -> Finding:
 
 
 QUEUE_CHECKS: Final[tuple[Check, ...]] = (
-    schema, served, silent, strangers, running_long, blocked_long, failed, outbox, signatures, kernel,
+    schema, foreign, served, silent, strangers, running_long, blocked_long, failed, outbox, signatures, kernel,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from exqueue.model.event import Event
 from exqueue.store.channel import Channel
 from exqueue.store.keys import queue_keys, registry_key
 from exqueue.store.replies import text_id
+from exqueue.store.unreadable import Unreadable
 
 BLOCK: Final = 2.0  # seconds in XREAD: how long a queue that is new may go unnoticed
 AT_ONCE: Final = 1000
@@ -22,9 +23,9 @@ class EventReader:
         self._namespace = namespace
         self._chosen = None if queues is None else list(queues)
         self._places: dict[str, str] = {}
-        for queue in self._known():
+        for queue in [] if history else self._known():
             newest = self._channel.ask([("XREVRANGE", self._key(queue), "+", "-", "COUNT", 1)])[0]
-            self._places[queue] = newest[0][0].decode() if newest and not history else "0"
+            self._places[queue] = newest[0][0].decode() if newest else "0"
 
     def read(self, seconds: float) -> list[Event]:
         """What has happened since the last time, in order within each queue; waits at most so long if that is nothing."""
@@ -37,15 +38,21 @@ class EventReader:
             self._places[event.queue] = event.cursor
         return sorted(events, key=lambda event: event.at)
 
-    def past(self, most: int | None = None) -> list[Event]:
-        """What there is to read by now, of each queue at most the last so many; one look, however much is added meanwhile."""
-        events = []
+    def past(self, most: int | None = None, unreadable: Unreadable | None = None) -> list[Event]:
+        """What there is to read by now, of each queue at most the last so many; one look, however much is added meanwhile.
+
+        Raises StoreCorrupt if a queue cannot be read, unless `unreadable` is there to keep that.
+        """
+        events, kept = [], unreadable or Unreadable()
         for queue in self._known():
             place = self._places.get(queue, "0")
             command = ("XREVRANGE", self._key(queue), "+", f"({place}" if place != "0" else "-")
-            found = self._channel.ask([command if most is None else (*command, "COUNT", most)])[0]
-            events += [_event(queue, cursor, fields) for cursor, fields in reversed(found)]
-            self._places[queue] = events[-1].cursor if found else place
+            with kept:
+                found = self._channel.ask([command if most is None else (*command, "COUNT", most)])[0]
+                events += [_event(queue, cursor, fields) for cursor, fields in reversed(found)]
+                self._places[queue] = events[-1].cursor if found else place
+        if unreadable is None:
+            kept.insist()
         return sorted(events, key=lambda event: event.at)
 
     def _known(self) -> list[str]:

@@ -9,23 +9,27 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from exqueue.model.errors import StoreError, StoreRefused, StoreUnavailable
+from exqueue.model.errors import StoreCorrupt, StoreError, StoreRefused, StoreUnavailable
 from exqueue.model.facts import ServerFacts
 from exqueue.model.text import one_line
 from exqueue.store.care_reads import CareReader
 from exqueue.store.keys import queue_keys
 from exqueue.store.server_facts import server_info
+from exqueue.store.unreadable import Unreadable
 
 PAUSE: Final = 0.1  # seconds between two looks
 SLOWEST: Final = 3.0  # seconds between two beats of any runner, and a second for the look
 
 
 class Pulse:
-    """The runners of some queues: by queue, those that have a counter, and of them those `beating` that moved it since this was made."""
+    """The runners of some queues: by queue, those that have a counter, and of them those `beating` that moved it since this was made.
 
-    def __init__(self, reader: CareReader, queues: Iterable[str]) -> None:
-        self._reader = reader
-        self._first = {queue: reader.beats(queue) for queue in queues}
+    `unreadable` keeps what somebody else wrote to their counters; nobody beats there.
+    """
+
+    def __init__(self, reader: CareReader, queues: Iterable[str], unreadable: Unreadable) -> None:
+        self._reader, self._unreadable = reader, unreadable
+        self._first = {queue: self._beats(queue) for queue in queues}
         self.known = {queue: set(beats) for queue, beats in self._first.items()}
         self.beating: dict[str, set[str]] = {queue: set() for queue in self._first}
 
@@ -39,9 +43,14 @@ class Pulse:
     def look(self) -> None:
         """Look once more."""
         for queue, first in self._first.items():
-            now = self._reader.beats(queue)
+            now = self._beats(queue)
             self.known[queue] = set(now)
             self.beating[queue] |= {runner for runner, beat in now.items() if first.get(runner) != beat}
+
+    def _beats(self, queue: str) -> dict[str, str]:
+        with self._unreadable:
+            return self._reader.beats(queue)
+        return {}
 
 
 def refusal(reader: CareReader) -> str:
@@ -62,6 +71,8 @@ def _refusal_near(reader: CareReader, near: str) -> str:
         reader.channel.ask([("ZADD", queue_keys(reader.namespace, queue)["delayed"], "XX", 0, "")])
     except StoreRefused as error:
         return _said(ServerFacts(server_info(reader.channel, near))) if error.code == "NOPERM" else str(error)
+    except StoreCorrupt:
+        return ""  # it is a matter of this key: a server that takes no writes says so before it looks at any
     except StoreUnavailable:
         raise
     except StoreError as error:

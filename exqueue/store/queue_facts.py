@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from exqueue.model.lifecycle import Place
 from exqueue.store.pulse import Pulse
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
+from exqueue.store.unreadable import Unreadable
 
 SAMPLE: Final = 20  # bodies of a queue
 MOST: Final = 1000  # running jobs
@@ -21,27 +23,41 @@ SMALL: Final = 64 * 1024  # bytes: a body of this size is worth its way
 Unsigned = Callable[[Sequence[bytes]], int]
 
 
-def queue_facts(reader: Reader, unsigned: Unsigned) -> tuple[QueueFacts, ...] | None:
-    """The facts of all queues; None if this user may not read them. Takes seconds where runners are to be seen beating."""
+@dataclass(frozen=True, slots=True)
+class _First:
+    """What the first look at a queue found; the second one tells whether it is still so."""
+
+    counts: Counts
+    slots: list[SlotInfo]
+    outbox: set[str] | None
+
+
+def queue_facts(reader: Reader, unsigned: Unsigned, unreadable: Unreadable) -> tuple[QueueFacts, ...] | None:
+    """The facts of all queues; None if this user may not read them. Takes seconds where runners are to be seen beating.
+
+    `unreadable` keeps what somebody else wrote to queues; of those there are no facts.
+    """
+    first: dict[str, _First] = {}
     try:
-        names = reader.queues()
-        counts = {name: reader.counts(name) for name in names}
-        slots = {name: reader.slots(name) for name in names}
+        for name in reader.queues():
+            with unreadable:
+                reader.check_types(name)
+                first[name] = _First(reader.counts(name), reader.slots(name), _outbox(reader, name))
     except StoreRefused:
         return None
-    outboxes = {name: _outbox(reader, name) for name in names}
-    watched = [name for name in names if counts[name].unfinished or slots[name]]
-    pulse = Pulse(reader, watched)
+    watched = [name for name, seen in first.items() if seen.counts.unfinished or seen.slots]
+    pulse = Pulse(reader, watched, unreadable)
     # Who has no counter does not beat; whoever has one and does not bump it costs us the whole time.
     pulse.watch(lambda seen: all(seen.beating[name] >= seen.known[name] for name in watched))
-    return tuple(
-        _facts(reader, name, counts[name], slots[name], pulse.beating.get(name, set()), outboxes[name], unsigned) for name in names
-    )  # fmt: skip
+    found = []
+    for name, seen in first.items():
+        with unreadable:
+            found.append(_facts(reader, name, seen, pulse.beating.get(name, set()), unsigned))
+    return tuple(found)
 
 
-def _facts(
-    reader: Reader, name: str, counts: Counts, slots: list[SlotInfo], beating: set[str], outbox: set[str] | None, unsigned: Unsigned
-) -> QueueFacts:
+def _facts(reader: Reader, name: str, first: _First, beating: set[str], unsigned: Unsigned) -> QueueFacts:
+    counts, slots, outbox = first.counts, first.slots, first.outbox
     still_open = {slot.slot for slot in reader.slots(name)}
     left = {slot.hostname or "an unknown host" for slot in slots if slot.runner and slot.slot in still_open and slot.runner not in beating}
     still, bodies = _outbox(reader, name), _bodies(reader, name)

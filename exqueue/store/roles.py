@@ -45,11 +45,11 @@ class Rights:
 _CONNECT: Final = "select client|setname"
 _FIND: Final = "get hget zscore hscan smembers xread xrevrange"
 _ENQUEUE: Final = "sismember sadd setnx type"  # no `set`: it replaces any key that may be written, whatever is there
-_LIST: Final = f"{_FIND} hgetall hkeys hmget hexists llen lindex lrange zcard zrange zrangebyscore zrank zmscore zlexcount info time"
+_LIST: Final = f"{_FIND} hgetall hkeys hmget hexists llen lindex lrange zcard zrange zrangebyscore zrank zmscore zlexcount info time type"
 _SENDS: Final = {
     Role.PRODUCER: f"{_FIND} {_ENQUEUE}",
     Role.RUNNER: f"{_FIND} {_ENQUEUE} hgetall hkeys hmget hexists hlen llen lindex lrange zcard info time blmove client|id client|unblock",
-    Role.OPERATOR: f"{_LIST} type",
+    Role.OPERATOR: _LIST,
     Role.VIEWER: _LIST,
     Role.KEEPER: f"{_ENQUEUE} get scan pttl smembers hkeys hget hmget hstrlen hlen llen zcard hscan lrange time",
 }
@@ -66,11 +66,12 @@ _STEPS: Final = {
 }  # fmt: skip
 _BODIES: Final = frozenset({"bodies", "chains", "outbox"})  # what jobs carry, pickled
 _UNSEEN: Final = frozenset({"settled", "recent", "older"})  # no reader looks at them
+VIEWED: Final = frozenset(KINDS) - _BODIES - _UNSEEN
 _READS: Final = {
     Role.PRODUCER: frozenset({"jobs", "runs", "terms", "progress", "errors", "delayed", "failed", "done", "heads", "results", "events"}),
     Role.RUNNER: frozenset(KINDS),
     Role.OPERATOR: frozenset(KINDS),
-    Role.VIEWER: frozenset(KINDS) - _BODIES - _UNSEEN,
+    Role.VIEWER: VIEWED,
     Role.KEEPER: frozenset(KINDS),
 }
 

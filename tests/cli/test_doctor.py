@@ -31,7 +31,7 @@ def levels(result: Result) -> dict[str, str]:
 
 def test_of_the_embedded_server_nothing_is_wrong(exq: Command) -> None:
     found = exq("doctor", "--strict")
-    assert (found.code, found.err, [line.split()[0] for line in found.lines[:-1]], found.lines[-1]) == (0, "", ["ok"] * 23, "23 ok")
+    assert (found.code, found.err, [line.split()[0] for line in found.lines[:-1]], found.lines[-1]) == (0, "", ["ok"] * 24, "24 ok")
 
 
 def test_jobs_that_nobody_runs_are_a_warning_and_with_strict_exit_code_1(exq: Command, hands: Hands) -> None:
@@ -94,6 +94,7 @@ def test_each_role_is_told_what_it_may_know(bare: Command, server: Server, role:
         "memory",
         "overhead",
         "replicas",
+        "queues",
         "runners",
         "silent",
         "slots",

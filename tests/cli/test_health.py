@@ -55,6 +55,19 @@ def test_a_queue_with_jobs_and_no_runner_is_named_at_once(exq: Command, hands: H
     assert exq("health").whole == (1, "no runner beats for Add\n", "")
 
 
+def test_a_probe_that_restarts_runners_is_not_told_to_do_so_for_a_key_of_the_wrong_type(exq: Command, hands: Hands) -> None:
+    with a_runner(hands.app, "Add", host=host_id()):
+        hands.ask("SET", hands.keys["failed"], "foreign")
+        alive = exq("health", "--here")
+        hands.ask("DEL", hands.keys["failed"])
+    held = hands.ask("DUMP", hands.keys["beats"])
+    hands.ask("SET", hands.keys["beats"], "foreign")
+    nobody_can_say = exq("health", "--here")
+    hands.ask("RESTORE", hands.keys["beats"], 0, held, "REPLACE")
+    assert alive.whole == (0, "healthy: Redis takes writes; Add served\n", "")
+    assert (nobody_can_say.code, nobody_can_say.out, hands.keys["beats"] in nobody_can_say.err) == (3, "", True)
+
+
 def test_a_runner_that_is_registered_but_does_not_beat_does_not_count(exq: Command, hands: Hands) -> None:
     hands.put("a")
     hands.app.store.register("Add", "s", "{}", "frozen")
@@ -100,7 +113,10 @@ def test_here_only_runners_of_this_host_count_with_jobs_or_without(exq: Command,
 def test_as_json(exq: Command, hands: Hands) -> None:
     hands.put("a")
     found = exq("health", "--json")
-    assert (found.code, found.json) == (1, {"healthy": False, "refused": "", "served": [], "unserved": ["Add"], "missing": ""})
+    assert (found.code, found.json) == (
+        1,
+        {"healthy": False, "refused": "", "served": [], "unserved": ["Add"], "missing": "", "unreadable": []},
+    )
 
 
 def test_it_writes_nothing(exq: Command, hands: Hands) -> None:

@@ -53,6 +53,7 @@ def test_status_as_json_says_whether_all_adds_up(exq: Command, app: Exqueue, sho
              "processes": 1},
             {**NOTHING, "queue": "Mail", "pending": 1, "enqueued": 1},
         ],
+        "unreadable": [],
     }  # fmt: skip
 
 

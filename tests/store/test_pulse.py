@@ -9,6 +9,7 @@ import pytest
 from exqueue.app import Exqueue
 from exqueue.store.pulse import Pulse, refusal
 from exqueue.store.roles import Role
+from exqueue.store.unreadable import Unreadable
 from tests.conftest import on_servers
 from tests.store.kit import Bench
 from tests.store.role_kit import as_role
@@ -29,7 +30,7 @@ def own(server: Server) -> Iterator[Exqueue]:
 def test_a_runner_beats_whose_counter_moves_or_appears_while_one_looks(bench: Bench) -> None:
     bench.open("s", runner="still")
     bench.open("t", runner="beats")
-    pulse = Pulse(bench.reader, ["q", "none"])
+    pulse = Pulse(bench.reader, ["q", "none"], Unreadable())
     for runner in ("beats", "new"):
         bench.store.beat("q", runner, {})
     pulse.look()
@@ -38,7 +39,7 @@ def test_a_runner_beats_whose_counter_moves_or_appears_while_one_looks(bench: Be
 
 @on_servers
 def test_a_runner_that_was_seen_to_beat_counts_also_when_it_rests(bench: Bench) -> None:
-    pulse = Pulse(bench.reader, ["q"])
+    pulse = Pulse(bench.reader, ["q"], Unreadable())
     bench.store.beat("q", "r", {})
     pulse.look()
     pulse.look()
@@ -47,7 +48,7 @@ def test_a_runner_that_was_seen_to_beat_counts_also_when_it_rests(bench: Bench) 
 
 @on_servers
 def test_a_watch_ends_when_it_is_enough_or_when_the_time_is_over(bench: Bench) -> None:
-    pulse, asked = Pulse(bench.reader, ["q"]), []
+    pulse, asked = Pulse(bench.reader, ["q"], Unreadable()), []
     pulse.watch(lambda seen: bool(asked.append(1)) or len(asked) == 3, 60)
     pulse.watch(lambda seen: False, 0)
     assert len(asked) == 3
@@ -90,8 +91,10 @@ def test_who_may_not_write_is_told_by_what_the_server_says_of_itself(server: Ser
     viewer.close()
 
 
-def test_a_delayed_key_of_the_wrong_type_is_no_reason_to_fall_over(own: Exqueue) -> None:
+def test_a_key_of_the_wrong_type_is_the_fault_of_nobody_but_its_queue(own: Exqueue) -> None:
     bench = Bench(own)
     bench.put("a")
     bench.ask("SET", bench.keys["delayed"], "foreign")
-    assert "has the wrong type" in refusal(own.reader)
+    assert refusal(own.reader) == ""
+    bench.ask("CONFIG", "SET", "maxmemory", "1")
+    assert "memory is full" in refusal(own.reader)
