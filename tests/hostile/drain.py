@@ -32,11 +32,15 @@ class Process(Work):
         self._numbers = count(1)
 
     def run(self) -> Iterator[Next | Unregistered]:
-        """Until there is nothing to claim."""
+        """Until there is nothing to claim, twice in a row: what is claimed may also be a bell."""
         self._store.register(QUEUE, self._post.slot, "{}", "r")
+        empty = 0
         for _ in range(MOST):
             found = self._store.claim(QUEUE, self._post.slot, self._token(), "")
             yield found
+            empty = empty + 1 if isinstance(found, Empty) else 0
+            if empty == 2:
+                return
             while isinstance(found, Claim):
                 found = self._work(found)  # type: ignore[assignment]
 
