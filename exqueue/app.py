@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, overload
 
 from exqueue.client.enqueue import Enqueuer
 from exqueue.client.events import Events
-from exqueue.client.jobs import Job, Jobs, Queue
+from exqueue.client.jobs import Job, Jobs
+from exqueue.client.queues import Queue
 from exqueue.model.envelope import Envelope
 from exqueue.model.errors import ConfigError, JobNotFound
 from exqueue.model.lifecycle import Place
@@ -120,7 +121,7 @@ class Exqueue:
         """A job by its id, or by a beginning of it that fits only one.
 
         Raises:
-            JobNotFound: none fits. ConfigError: several fit. StoreCorrupt: none fits, and not all queues can be read.
+            JobNotFound: none fits. ConfigError: several fit. StoreCorrupt: no whole id fits, and not all queues can be read.
         """
         unreadable, queues = Unreadable(), self.queues()
         for queue in queues:
@@ -129,11 +130,11 @@ class Exqueue:
                     return found
         each = ((q.name, i) for q in queues for i in unreadable.through(self.reader.ids(q.name)))
         fitting = {(name, i) for name, i in each if i.startswith(job_id)} if job_id else set()
+        unreadable.raise_any()  # it may be, or fit a job, in one of these
         if len(fitting) > 1:
             raise ConfigError(f"{len(fitting)} jobs begin with {job_id!r}; give more of the id")
         for name, found_id in fitting:
             return Job(self.store, self.reader, name, found_id)
-        unreadable.insist()
         raise JobNotFound(job_id)
 
     def run(

@@ -26,7 +26,8 @@ from exqueue import (
     failed,
     secret,
 )
-from exqueue.client.jobs import Jobs, Queue
+from exqueue.client.jobs import Jobs
+from exqueue.client.queues import Queue
 from exqueue.model.job import Counts, ErrorInfo
 from exqueue.model.lifecycle import Place
 

@@ -53,19 +53,19 @@ def confirm(action: str, what: str, count: int, *, yes: bool) -> None:
 def see_through(done: Iterable[int], word: str, total: int | None, *, json: bool) -> None:
     """Do all of it, as `carry_out`, and report; what cannot be read of some queues is told after what was done to the others."""
     unreadable = Unreadable()
-    count = carry_out(unreadable.through(done), word, total)
-    if not count:
-        unreadable.insist()
-    report(word, count, json=json)
-    unreadable.insist()
+    report(word, carry_out(unreadable.through(done), word, total), unreadable, json=json)
 
 
-def report(word: str, count: int, *, json: bool, also: dict[str, int] | None = None) -> None:
-    """Say what was done to how many jobs, and what else; exit code 1 if that was nothing."""
+def report(word: str, count: int, unreadable: Unreadable, *, json: bool, also: dict[str, int] | None = None) -> None:
+    """Say what was done to how many jobs, and what else; then raise what was not done because it cannot be read.
+
+    Exit code 1 if nothing was done, and nothing was wrong.
+    """
     done = {word: count, **(also or {})}
     if json:
         render.print_json({word.replace(" ", "_"): count for word, count in done.items()})
     else:
         print("\n".join(f"{word} {count} job(s)" for word, count in done.items()))
+    unreadable.raise_any()
     if not any(done.values()):
         raise typer.Exit(1)

@@ -41,19 +41,19 @@ def list_(
             for key in found
         ])  # fmt: skip
     else:
-        _print(found, errors)
+        _print(found, errors, unreadable)
     if more and not json:
         render.console(stderr=True).print(f"the first {SHOWN} blocked key(s); --all shows them all")
-    unreadable.insist()
+    unreadable.raise_any()
 
 
-def _print(found: list[BlockedKey], errors: dict[BlockedKey, ErrorInfo | None]) -> None:
+def _print(found: list[BlockedKey], errors: dict[BlockedKey, ErrorInfo | None], unreadable: Unreadable) -> None:
     made = render.table("key", "queue", "head", "since", "#waiting", "error")
     for key in found:
         error = errors.get(key)
         said = render.cell(f"{error.type}: {error.message}" if error else "", 120)
         made.add_row(*map(render.cell, (key.key, key.queue, key.head, render.moment(key.since), key.waiting)), said)
-    render.console().print(made if found else "no key is blocked")
+    render.console().print(made if found else render.nothing("no key is blocked", unreadable))
     if found:
         print("go on with one: exqueue failed requeue HEAD (runs it again, first), blocked skip HEAD, or failed delete HEAD")
 

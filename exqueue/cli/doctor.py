@@ -47,10 +47,10 @@ def gather(app: Exqueue) -> Facts:
     unreadable = Unreadable()
     queues = queue_facts(app.reader, unsigned, unreadable) if schema <= SCHEMA else None
     now = int((time.time() + (server.skew or 0.0)) * 1000)
-    keyed = bool(keys_of(app.settings, make=False))
     return Facts(
-        server, queues, now, can_die_with_parent(), app.settings.accept_data_loss, schema, tuple(others), keyed, tuple(unreadable.told)
-    )
+        server, queues, now, can_die_with_parent(), accepts_loss=app.settings.accept_data_loss, schema=schema, others=tuple(others),
+        has_keys=bool(keys_of(app.settings, make=False)), unreadable=tuple(unreadable.faults),
+    )  # fmt: skip
 
 
 def read_schema(app: Exqueue) -> int:

@@ -28,7 +28,7 @@ def events(
     stream, unreadable = app.events(queue, history=True), Unreadable()
     for event in stream.past(limit, unreadable=unreadable):
         _print(event, json=json)
-    unreadable.insist()
+    unreadable.raise_any()
     if follow:
         for event in stream:
             _print(event, json=json)

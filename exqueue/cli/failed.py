@@ -27,8 +27,7 @@ def list_(
     obj: Context = context.obj
     unreadable = Unreadable()
     found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), unreadable, Place.FAILED)
-    render.print_list(found, "failed job", limit is None and not all_, json=json, errors=True)
-    unreadable.insist()
+    render.print_list(found, "failed job", limit is None and not all_, unreadable, json=json, errors=True)
 
 
 @cli.command()
@@ -51,7 +50,7 @@ def requeue(
     obj: Context = context.obj
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
-    total = selection.total(app, Place.FAILED)
+    total = selection.count(app, Place.FAILED) if selection.is_all(app, Place.FAILED) else None
     see_through(selection.act(app, app.store.requeue, Place.FAILED), "requeued", total, json=json)
 
 

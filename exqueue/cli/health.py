@@ -12,6 +12,7 @@ from exqueue.cli import render, select
 from exqueue.cli.context import Context
 from exqueue.model.text import one_line
 from exqueue.runtime.host import host_id
+from exqueue.store.foreign import check_queue
 from exqueue.store.pulse import SLOWEST, Pulse, refusal
 from exqueue.store.slotinfo import SlotInfo
 from exqueue.store.unreadable import Unreadable
@@ -45,11 +46,9 @@ class Health:
     def __str__(self) -> str:
         if self.refused:
             return f"Redis takes no writes: {self.refused}"
-        if self.missing:
-            return self.missing
         unserved = [f"no runner beats for {one_line(', '.join(self.unserved))}"] if self.unserved else []
-        if self.unreadable or unserved:
-            return "; and ".join([*self.unreadable, *unserved])
+        if bad := [*([self.missing] if self.missing else []), *unserved, *self.unreadable]:
+            return "; and ".join(bad)
         return f"healthy: Redis takes writes; {one_line(', '.join(self.served)) or 'nothing to run'}{' served' if self.served else ''}"
 
 
@@ -57,7 +56,7 @@ def health(
     context: typer.Context, queues: Queues = None, workers: Workers = None, here: Here = False, wait: Wait = SLOWEST + 1,
     json: select.Json = False,
 ) -> None:  # fmt: skip
-    """Tell whether Redis takes writes and a runner beats for each queue with jobs. Exit codes: 0 yes, 1 no, 2 wrong usage, 3 Redis away."""
+    """Tell whether Redis takes writes and a runner beats for each queue with jobs. Exit codes: 0 yes, 1 no, 2 wrong usage, 3 unknown."""
     obj: Context = context.obj
     found = look(obj.app(), queues or [], workers or [], here=here, wait=wait)
     if json:
@@ -69,19 +68,21 @@ def health(
 
 
 def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wait: float) -> Health:
-    """Look. Returns as soon as each queue that is to be served was seen to be; `wait`: seconds at most."""
+    """Look. Returns as soon as each queue that is to be served was seen to be; `wait`: seconds at most.
+
+    Raises StoreCorrupt, `here`, if it cannot be said whether our runners are well: to restart them would mend nothing.
+    """
     if refused := refusal(app.reader):
         return Health(refused=refused)
     unreadable = Unreadable()
-    slots = _slots(app, unreadable)
+    slots = _slots(app, queues, unreadable)
     if missing := _missing(slots, queues, workers):
-        return Health(missing=missing)
+        return Health(missing=missing, unreadable=unreadable.faults)
     wanted = [name for name in slots if not (queues or workers) or name in queues or _types(name, slots[name]) & set(workers)]
     mine = {name: {slot.runner for slot in slots[name] if slot.host == host_id()} for name in wanted}
     if here and not any(mine.values()):
-        unreadable.insist()
+        unreadable.raise_any()
         return Health(missing="no runner of this host has a worker process there")
-    unreadable = Unreadable()
     todo = [name for name in wanted if mine[name]] if here else _with_jobs(app, wanted, unreadable)
     seen = Pulse(app.reader, todo, unreadable)
 
@@ -89,18 +90,20 @@ def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wai
         return bool(seen.beating[name] & mine[name] if here else seen.beating[name])
 
     seen.watch(lambda _: all(beaten(name) or not seen.known[name] for name in todo), wait)
-    if here:
-        unreadable.insist()  # as where Redis is away: to restart the runner, which a probe may do for less, would mend nothing
     served, unserved = [name for name in todo if beaten(name)], [name for name in todo if not beaten(name)]
-    return Health(served=served, unserved=unserved, unreadable=unreadable.told)
+    if here and not any(seen.known[name] for name in unserved):
+        unreadable.raise_any()
+    return Health(served=served, unserved=unserved, unreadable=unreadable.faults)
 
 
-def _slots(app: Exqueue, unreadable: Unreadable) -> dict[str, list[SlotInfo]]:
-    """The open slots of every queue; none where they cannot be read: whether that matters depends on what is looked for."""
+def _slots(app: Exqueue, chosen: list[str], unreadable: Unreadable) -> dict[str, list[SlotInfo]]:
+    """The open slots of every queue. Where they cannot be read there are none, and who serves it is not known: that is a fault
+    unless other queues were `chosen`.
+    """
     slots: dict[str, list[SlotInfo]] = {}
     for name in app.reader.queues():
         slots[name] = []
-        with unreadable:
+        with unreadable if not chosen or name in chosen else Unreadable():
             slots[name] = app.reader.slots(name)
     return slots
 
@@ -110,7 +113,7 @@ def _with_jobs(app: Exqueue, names: list[str], unreadable: Unreadable) -> list[s
     found = []
     for name in names:
         with unreadable:
-            app.reader.check_types(name)
+            check_queue(app.reader, name)
             found += [name] if app.reader.counts(name).unfinished else []
     return found
 

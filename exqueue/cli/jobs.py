@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from exqueue.app import Exqueue
 from exqueue.cli import render, select
 from exqueue.cli.act import Yes, carry_out, confirm, meaning, report
 from exqueue.cli.context import Context
@@ -13,6 +14,7 @@ from exqueue.cli.select import Selection, most
 from exqueue.client.jobs import hundreds
 from exqueue.model.codec import result_in_words
 from exqueue.model.errors import NotPossible, ResultUnavailable
+from exqueue.model.job import JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.store.unreadable import Unreadable
 
@@ -35,8 +37,7 @@ def list_(
     places = [place] if place and place is not Place.NONE else _PLACES
     unreadable = Unreadable()
     found = Selection(ids, worker, queue, error, since, most(limit, all_), key=key).listed(obj.app(), unreadable, *places)
-    render.print_list(found, "job", limit is None and not all_, json=json, errors=False)
-    unreadable.insist()
+    render.print_list(found, "job", limit is None and not all_, unreadable, json=json, errors=False)
 
 
 @cli.command()
@@ -45,17 +46,28 @@ def show(context: typer.Context, job_id: str, json: select.Json = False) -> None
     obj: Context = context.obj
     app = obj.app()
     record = app.job(job_id).record()
-    slot = next((slot for slot in app.reader.slots(record.queue) if slot.slot == record.run.slot), None)
-    more = {"process": f"{slot.hostname}:{slot.pid}" if slot else ""}
-    try:
-        if raw := app.reader.result(record.queue, record.id):
-            more["result"] = result_in_words(raw)
-    except ResultUnavailable as error:
-        more["result"] = str(error)
+    unreadable = Unreadable()
+    more = _more(app, record, unreadable)
     if json:
         render.print_json({**render.job_dict(record), **more})
     else:
         render.print_job(record, render.console(), more)
+    unreadable.raise_any()
+
+
+def _more(app: Exqueue, record: JobRecord, unreadable: Unreadable) -> dict[str, str]:
+    """What the record does not tell: in which process it runs, what it returned."""
+    more = {}
+    with unreadable:
+        slot = next((slot for slot in app.reader.slots(record.queue) if slot.slot == record.run.slot), None)
+        more["process"] = f"{slot.hostname}:{slot.pid}" if slot else ""
+    with unreadable:
+        try:
+            if raw := app.reader.result(record.queue, record.id):
+                more["result"] = result_in_words(raw)
+        except ResultUnavailable as error:
+            more["result"] = str(error)
+    return more
 
 
 @cli.command()
@@ -74,10 +86,11 @@ def cancel(
         if (where := job.state()) not in places:
             advice = "--running stops it" if where is Place.PROCESSING else "only jobs that have not begun can be cancelled"
             raise NotPossible(job.id, where.value, "cancel", advice)
-    chosen = selection.chosen(app, *places)
+    unreadable = Unreadable()
+    chosen = selection.chosen(app, unreadable, *places)
     count = sum(map(len, chosen.values()))
     if not ids:
         confirm("cancel", "job(s)", count, yes=yes)
     cancelled = carry_out((app.store.cancel(name, some) for name, found in chosen.items() for some in hundreds(found)), "cancelled", count)
     asked = {"asked to stop": sum(app.store.stop(name, jobs) for name, jobs in chosen.items())} if running else {}
-    report("cancelled", cancelled, json=json, also=asked)
+    report("cancelled", cancelled, unreadable, json=json, also=asked)

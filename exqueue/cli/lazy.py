@@ -27,8 +27,7 @@ COMMANDS: Final = {
     "doctor": ("doctor:doctor", "Check server, queues and host. Writes nothing. Exit code 1 if anything is an error."),
     "health": (
         "health:health",
-        "Tell whether Redis takes writes and a runner beats for each queue with jobs. "
-        "Exit codes: 0 yes, 1 no, 2 wrong usage, 3 Redis away.",
+        "Tell whether Redis takes writes and a runner beats for each queue with jobs. Exit codes: 0 yes, 1 no, 2 wrong usage, 3 unknown.",
     ),
     "acl": ("acl:acl", "Print an ACL SETUSER line for each role in this namespace, for servers like that of the URL. Asks no server."),
     "shell": ("shell:shell", "Open IPython with `app`, `failed`, `queues` and the workers of the given modules."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Final
 
 import typer
@@ -11,6 +12,7 @@ from exqueue.cli import render, select
 from exqueue.cli.act import meaning
 from exqueue.cli.context import Context
 from exqueue.model.errors import ConfigError
+from exqueue.store.unreadable import Unreadable
 
 cli: Final = typer.Typer(no_args_is_help=True)
 
@@ -23,7 +25,7 @@ def pause(context: typer.Context, names: Names = None, all_: select.All = False,
     """Let no job of these queues begin until they are resumed; jobs that run are not touched."""
     obj: Context = context.obj
     app = obj.app()
-    _report("paused", [name for name in _chosen(app, names, all_) if app.store.pause(name)], json=json)
+    _see_through("paused", app.store.pause, _chosen(app, names, all_), json=json)
 
 
 @cli.command()
@@ -32,7 +34,7 @@ def resume(context: typer.Context, names: Names = None, all_: select.All = False
     """Let the jobs of these queues begin again, at once."""
     obj: Context = context.obj
     app = obj.app()
-    _report("resumed", [name for name in _chosen(app, names, all_) if app.store.resume(name)], json=json)
+    _see_through("resumed", app.store.resume, _chosen(app, names, all_), json=json)
 
 
 def _chosen(app: Exqueue, names: list[str] | None, all_: bool) -> list[str]:
@@ -45,10 +47,20 @@ def _chosen(app: Exqueue, names: list[str] | None, all_: bool) -> list[str]:
     return names or known
 
 
+def _see_through(word: str, step: Callable[[str], bool], chosen: list[str], *, json: bool) -> None:
+    unreadable, names = Unreadable(), list[str]()
+    for name in chosen:
+        with unreadable:
+            names += [name] if step(name) else []
+    if names or not unreadable:
+        _report(word, names, json=json)
+    unreadable.raise_any()
+    if not names:
+        raise typer.Exit(1)
+
+
 def _report(word: str, names: list[str], *, json: bool) -> None:
     if json:
         render.print_json({word: names})
     else:
         render.console().print(render.cell(f"{word} {', '.join(names)}" if names else "nothing to do: they are so already", 2000))
-    if not names:
-        raise typer.Exit(1)

@@ -19,6 +19,7 @@ from exqueue.client.jobs import Job
 from exqueue.model.job import ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line, printable
+from exqueue.store.unreadable import Unreadable
 
 NARROW: Final = 110  # columns of a terminal that has not room for all that is told of a job
 LEAST: Final = 12  # columns below which a name or what a job is about tells nothing
@@ -162,14 +163,17 @@ def _narrow_row(job: Job, width: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def print_list(jobs: list[Job], what: str, first_only: bool, *, json: bool, errors: bool) -> None:
-    """A list of jobs as a table or as JSON; with `first_only`, one job too many says that there are more."""
+def print_list(jobs: list[Job], what: str, first_only: bool, unreadable: Unreadable, *, json: bool, errors: bool) -> None:
+    """A list of jobs as a table or as JSON; with `first_only`, one job too many says that there are more.
+
+    Raises StoreCorrupt behind it for what is missing because it is `unreadable`.
+    """
     more = first_only and len(jobs) > SHOWN
     shown = jobs[:SHOWN] if more else jobs
     if json:
         print_json([job_dict(job.seen) for job in shown])
     elif not shown:
-        console().print(f"no {what}s")
+        console().print(nothing(f"no {what}s", unreadable))
     else:
         out = console()
         out.print(job_table(shown, errors=errors, width=out.width))
@@ -177,6 +181,12 @@ def print_list(jobs: list[Job], what: str, first_only: bool, *, json: bool, erro
             console(stderr=True).print(f"the first {SHOWN} {what}(s); --all shows them all")
         elif errors:
             console(stderr=True).print(f"{len(shown)} {what}(s)")
+    unreadable.raise_any()
+
+
+def nothing(said: str, unreadable: Unreadable) -> str:
+    """What is said in place of an empty list."""
+    return "nothing else can be read" if unreadable else said
 
 
 def _what(record: JobRecord) -> str:

@@ -44,7 +44,7 @@ def list_(context: typer.Context, json: select.Json = False) -> None:
         ])  # fmt: skip
     else:
         _print(app, rows, unreadable)
-    unreadable.insist()
+    unreadable.raise_any()
 
 
 def _print(app: Exqueue, rows: list[_Row], unreadable: Unreadable) -> None:
@@ -53,7 +53,7 @@ def _print(app: Exqueue, rows: list[_Row], unreadable: Unreadable) -> None:
     for row in rows:
         cells = (row.worker, row.queue, row.expression, row.tz, render.moment(row.last), render.moment(row.next))
         made.add_row(*map(render.cell, cells))
-    out.print(made if rows else "no schedules yet: a schedule is known once a runner of its worker has started")
+    out.print(made if rows else render.nothing("no schedules yet: a schedule is known once a runner of its worker has started", unreadable))
     unserved = []
     for queue in sorted({row.queue for row in rows}):
         with unreadable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -47,34 +47,38 @@ class Selection:
 
     def listed(self, app: Exqueue, unreadable: Unreadable, *places: Place) -> list[Job]:
         """The jobs of these places that are meant; an id may be a beginning that fits several. `unreadable` keeps what is not read."""
-        return list(islice((job for place in places for job in unreadable.through(self._jobs(app, place))), self.limit))
+        return list(islice(self._each(app, unreadable, places), self.limit))
 
-    def chosen(self, app: Exqueue, *places: Place) -> dict[str, list[str]]:
-        """The ids of the jobs that shall be acted upon, by queue: each one that was given must fit exactly one job."""
+    def chosen(self, app: Exqueue, unreadable: Unreadable, *places: Place) -> dict[str, list[str]]:
+        """The ids of the jobs that shall be acted upon, by queue: each one that was given must fit exactly one job.
+
+        A whole id is looked for in what can be read; for the beginning of one all of it must be.
+        """
         if not self.ids:
-            return _by_queue(islice((job for place in places for job in self._jobs(app, place)), self.limit))
-        found = [job for place in places for job in self._jobs(app, place)]
+            return _by_queue(islice(self._each(app, unreadable, places), self.limit))
+        missed = Unreadable()
+        found = list(self._each(app, missed, places))
+        if not {*self.ids} <= {job.id for job in found}:
+            missed.raise_any()
         meant = {self._one(found, start, places[0]) for start in self.ids}
         return _by_queue([job for job in found if job in meant][: self.limit])
 
+    def _each(self, app: Exqueue, unreadable: Unreadable, places: Sequence[Place]) -> Iterator[Job]:
+        return (job for place in places for job in unreadable.through(self._jobs(app, place)))
+
     def count(self, app: Exqueue, place: Place) -> int:
-        """How many shall be acted upon; unless they are all jobs of the place, they are read for that."""
+        """How many shall be acted upon, of those that can be read; unless they are all jobs of the place, all are read for that."""
+        skipped = Unreadable()  # told by what acts upon them
         if self.ids:
-            return sum(map(len, self.chosen(app, place).values()))
-        found = len(self._jobs(app, place))
+            return sum(map(len, self.chosen(app, skipped, place).values()))
+        found = sum(number for jobs in self._jobs(app, place).each() for number in skipped.through(map(len, [jobs])))
         return found if self.limit is None else min(found, self.limit)
 
     def act(self, app: Exqueue, step: Step, place: Place) -> Iterator[int]:
         """Do this to the jobs that are meant, a hundred at a time; for how many it was done each time."""
         if self.ids:
-            return (step(queue, ids) for queue, ids in self.chosen(app, place).items())
+            return (step(queue, ids) for queue, ids in self.chosen(app, Unreadable(), place).items())
         return self._jobs(app, place).act(step, self.limit)
-
-    def total(self, app: Exqueue, place: Place) -> int | None:
-        """The same, to tell how far it has come; None where it is not known without reading them all, or cannot be read."""
-        with Unreadable():
-            return self.count(app, place) if self.is_all(app, place) else None
-        return None
 
     def is_all(self, app: Exqueue, place: Place) -> bool:
         """Whether to count them takes no time."""

@@ -10,7 +10,8 @@ import typer
 
 from exqueue.app import Exqueue
 from exqueue.cli.context import Context
-from exqueue.model.errors import ConfigError
+from exqueue.client.queues import Queue
+from exqueue.model.errors import ConfigError, StoreCorrupt
 from exqueue.model.options import call
 from exqueue.model.text import one_line
 from exqueue.runtime.targets import load_targets
@@ -45,13 +46,20 @@ def namespace(app: Exqueue, targets: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _counted(queue: Queue) -> str:
+    places = ("pending", "waiting", "delayed", "processing", "failed")
+    try:
+        counts = queue.counts()
+    except StoreCorrupt as error:
+        return str(error)
+    return ", ".join(f"{getattr(counts, place)} {place}" for place in places)
+
+
 def banner(app: Exqueue, names: dict[str, Any]) -> str:
     """Counts, and what to type."""
     lines = [f"exqueue shell, {one_line(repr(app))}"]
     for name, queue in names["queues"].items():
-        c = queue.counts()
-        places = ("pending", "waiting", "delayed", "processing", "failed")
-        lines.append(f"  {one_line(name)}: {', '.join(f'{getattr(c, place)} {place}' for place in places)}")
+        lines.append(f"  {one_line(name)}: {_counted(queue)}")
     lines += ["failed              the failed jobs; failed[0].requeue(), failed[0].errors, failed.filter(error='Timeout').requeue()",
               "queues['NAME']      .counts(), .failed(); app.job(ID) finds a job wherever it is"]  # fmt: skip
     workers = [name for name, value in names.items() if isinstance(value, type) and name != "call"]

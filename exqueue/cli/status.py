@@ -35,11 +35,11 @@ def status(context: typer.Context, json: select.Json = False) -> None:
         render.print_json({
             "url": safe_url(app.settings.url), "namespace": app.settings.namespace,
             "queues": [{"queue": name, **asdict(counts), "processes": slots, "adds_up": counts.adds_up} for name, counts, slots in rows],
-            "unreadable": unreadable.told,
+            "unreadable": unreadable.faults,
         })  # fmt: skip
     else:
-        _print(rows)
-    unreadable.insist()
+        _print(rows, unreadable)
+    unreadable.raise_any()
 
 
 def read_rows(app: Exqueue, unreadable: Unreadable) -> list[tuple[str, Counts, int]]:
@@ -88,10 +88,10 @@ def _notes(counts: Counts) -> str:
     return ", ".join([*(["paused"] if counts.paused else []), *([f"{counts.blocked} blocked key(s)"] if counts.blocked else [])])
 
 
-def _print(rows: list[tuple[str, Counts, int]]) -> None:
+def _print(rows: list[tuple[str, Counts, int]], unreadable: Unreadable) -> None:
     out = render.console()
     made = queue_table(rows, out.width)
-    out.print(made if rows else "no queues yet: a queue exists once its first job does")
+    out.print(made if rows else render.nothing("no queues yet: a queue exists once its first job does", unreadable))
     unserved = [name for name, counts, slots in rows if counts.unfinished and not slots]
     if unserved:
         out.print(Text(f"nobody serves {one_line(', '.join(unserved))}; {START}"))

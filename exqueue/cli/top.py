@@ -30,16 +30,19 @@ def top(
     if once or not out.is_terminal:
         unreadable = Unreadable()
         out.print(picture(app, out.width, unreadable))
-        unreadable.insist()
+        unreadable.raise_any()
         return
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(picture(app, out.width, Unreadable()), refresh=True)
+            unreadable = Unreadable()
+            seen = picture(app, out.width, unreadable)
+            wrong = [Text(line, style="bold red") for line in unreadable.faults]
+            live.update(Group(seen, *wrong), refresh=True)
             time.sleep(interval)
 
 
 def picture(app: Exqueue, width: int, unreadable: Unreadable) -> Group:
-    """What there is to see now. `unreadable` keeps what cannot be read, for whoever wants it raised, too."""
+    """What there is to see now; `unreadable` keeps what is not."""
     rows = read_rows(app, unreadable)
     running = render.table("job", "queue", "#tries", "running since", "progress", "arguments")
     for job in unreadable.through(app.jobs(Place.PROCESSING)):
@@ -48,5 +51,4 @@ def picture(app: Exqueue, width: int, unreadable: Unreadable) -> Group:
         queue = render.shortened(job.queue, max(render.LEAST, width // 5))
         running.add_row(*map(render.cell, (job.id, queue, seen.run.attempt, since, render.progress_in_words(seen), seen.header.args)))
     parts: list[Table | Text] = [queue_table(rows, width), Text(), running if running.row_count else Text("no job runs")]
-    parts += [Text(line, style="bold red") for line in unreadable.told]
     return Group(*parts)

@@ -1,4 +1,4 @@
-"""Jobs as a person handles them: one `Job`, a lazy list of `Jobs`, a `Queue`. Nothing here unpickles."""
+"""Jobs as a person handles them: one `Job`, a lazy list of `Jobs`. Nothing here unpickles."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any, Final, overload
 
 from exqueue.client.results import wait_for_result
-from exqueue.model.errors import JobNotFound, NotPossible
-from exqueue.model.job import Counts, ErrorInfo, JobRecord
+from exqueue.model.errors import JobNotFound, NotPossible, StoreCorrupt
+from exqueue.model.job import ErrorInfo, JobRecord
 from exqueue.model.lifecycle import Place
 from exqueue.model.text import one_line
 from exqueue.store.base import BATCH
-from exqueue.store.reads import PAGE, BlockedKey, Reader
+from exqueue.store.reads import PAGE, Reader
 from exqueue.store.steps import Store
 from exqueue.store.unreadable import Unreadable
 
@@ -157,7 +157,7 @@ class Jobs:
         unreadable = Unreadable()
         for queue in self._queues:
             yield from unreadable.through(self._of(queue))
-        unreadable.insist()
+        unreadable.raise_any()
 
     def _of(self, queue: str) -> Iterator[Job]:
         found = self._reader.all_in(queue, self._place)
@@ -224,7 +224,7 @@ class Jobs:
             for asked, done in unreadable.through(self._act_on(queue, step, limit)):
                 limit = None if limit is None else limit - asked
                 yield done
-        unreadable.insist()
+        unreadable.raise_any()
 
     def _act_on(self, queue: str, step: Step, limit: int | None) -> Iterator[tuple[int, int]]:
         ids = islice(self._ids(queue), limit)
@@ -236,12 +236,22 @@ class Jobs:
             return (job.id for job in Jobs(self._store, self._reader, self._place, [queue], self._filters))
         return self._reader.ids_in(queue, self._place)
 
+    def each(self) -> list[Jobs]:
+        """The same, queue by queue."""
+        return [Jobs(self._store, self._reader, self._place, [queue], self._filters) for queue in self._queues]
+
     @property
     def is_filtered(self) -> bool:
         """Whether they are only some of the jobs of their place, so that to count them is to read them all."""
         return any(one != Filter() for one in self._filters)
 
     def __repr__(self) -> str:
+        try:
+            return self._described()
+        except StoreCorrupt as error:  # somebody looks at it: a traceback would tell less
+            return f"<{self._place} jobs: {error}>"
+
+    def _described(self) -> str:
         shown = [repr(job) for job in islice(iter(self), 5)]
         more = len(self) - len(shown)
         return "\n".join([f"{len(self)} {self._place} job(s)", *shown, *([f"… and {more} more"] if more > 0 else [])])
@@ -252,44 +262,3 @@ def hundreds(ids: Iterable[str]) -> Iterator[list[str]]:
     ids = iter(ids)
     while some := list(islice(ids, BATCH)):
         yield some
-
-
-class Queue:
-    """One queue: its counts and its jobs."""
-
-    def __init__(self, store: Store, reader: Reader, name: str) -> None:
-        self._store = store
-        self._reader = reader
-        self.name = name
-
-    def counts(self) -> Counts:
-        """How many jobs are where."""
-        return self._reader.counts(self.name)
-
-    def jobs(self, place: Place) -> Jobs:
-        """Its jobs in one place."""
-        return Jobs(self._store, self._reader, place, [self.name])
-
-    def failed(self) -> Jobs:
-        """Its jobs in `failed`."""
-        return self.jobs(Place.FAILED)
-
-    def blocked(self) -> list[BlockedKey]:
-        """Its keys whose head has failed for good: nothing of them runs until a person requeues, skips or deletes it."""
-        return self._reader.blocked(self.name)
-
-    def pause(self) -> bool:
-        """Let no job begin until `resume`, on any runner; jobs that run are not touched. False if it was paused already."""
-        return self._store.pause(self.name)
-
-    def resume(self) -> bool:
-        """Let jobs begin again, at once. False if it was not paused."""
-        return self._store.resume(self.name)
-
-    def find(self, job_id: str) -> Job | None:
-        """One job by its whole id; None if this queue does not have it."""
-        found = self._reader.find(self.name, job_id)
-        return Job(self._store, self._reader, self.name, job_id, seen=found) if found else None
-
-    def __repr__(self) -> str:
-        return f"<Queue {one_line(self.name)}: {self.counts()}>"

@@ -212,8 +212,15 @@ class EnqueueUnknown(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """A key holds something exqueue did not put there (wrong type); no step writes to it. `keys`: its name, or theirs, where known."""
+    """A key holds something exqueue did not put there (wrong type); no step writes to it.
 
-    def __init__(self, message: str, *, uncertain: bool = False, ids: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> None:
-        super().__init__(message, uncertain=uncertain, ids=ids)
+    `keys`: its name, or theirs, where known. `fault`: what is wrong; the message says behind it what to do, which is `advice`.
+    """
+
+    def __init__(
+        self, fault: str, *, advice: str = "", uncertain: bool = False, ids: tuple[str, ...] = (), keys: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"{fault}; {advice}" if advice else fault, uncertain=uncertain, ids=ids)
+        self.fault = fault
+        self.advice = advice
         self.keys = keys

@@ -35,9 +35,9 @@ def foreign(facts: Facts) -> Finding:
     if facts.queues is None:
         return _unread("queues")
     if not facts.unreadable:
-        return Finding("queues", Level.OK, "every queue can be read")
-    advice = "nothing works on such a queue, and nothing below tells of it, before that is mended; `exqueue fsck` tells of all of it"
-    return Finding("queues", Level.ERROR, _some([line.partition("; ")[0] for line in facts.unreadable]), advice)
+        return Finding("queues", Level.OK, "every queue can be read, as far as this user may look")
+    advice = "nothing works on such a queue, and nothing below tells of it, before that is mended: see `exqueue fsck`"
+    return Finding("queues", Level.ERROR, _some(facts.unreadable), advice)
 
 
 def served(facts: Facts) -> Finding:

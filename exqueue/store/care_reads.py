@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
-from exqueue.model.errors import StoreRefused
 from exqueue.model.job import Run
 from exqueue.model.schedule import Recorded
-from exqueue.store.channel import Channel, wrong_types
-from exqueue.store.keys import BELL, KINDS, QueueKeys, queue_keys, registry_key, schema_key
+from exqueue.store.channel import Channel
+from exqueue.store.keys import BELL, QueueKeys, queue_keys, registry_key, schema_key
 from exqueue.store.replies import raw_id, text_id
-from exqueue.store.roles import VIEWED
 from exqueue.store.schema import heed, parse_schema, read_schema
 from exqueue.store.slotinfo import SlotInfo
 
@@ -40,20 +37,6 @@ class CareReader:
     def schema(self) -> int:
         """The number of the schema of the data; see `model.schema.SCHEMA` for the one that we write."""
         return read_schema(self.channel, self.namespace)
-
-    def check_types(self, queue: str) -> None:
-        """Raises StoreCorrupt if a key of this queue is of the wrong kind: no step works on it then, whichever it is.
-
-        Of a user who may not ask for all of them, those that a viewer may read are asked for; of one who may not even that, none.
-        """
-        keys = self._keys(queue)
-        for some in (KINDS, VIEWED):
-            names = [name for name in some if name != "processing"]
-            with suppress(StoreRefused):
-                wrong = wrong_types(self.channel, [keys[name] for name in names], [KINDS[name] for name in names])
-                if wrong.keys:
-                    raise wrong
-                return
 
     def slots(self, queue: str) -> list[SlotInfo]:
         """The open slots: worker processes that live, or have not been found dead yet."""

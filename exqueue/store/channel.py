@@ -24,7 +24,8 @@ T = TypeVar("T")
 
 REPLY: Final = 3.0  # seconds for a reply to those who must be at work again within five
 WAIT: Final = 1.0  # seconds that replicas get at once; then it is time to ask whether they follow somebody else
-MEND: Final = "rename or delete it, then ask `exqueue fsck`"
+MEND: Final = "delete it, or rename it to what begins otherwise, then run `exqueue fsck --repair`"
+SET_RIGHT: Final = "`exqueue fsck --repair` sets it right"
 LOOK_EVERY: Final = 0.2  # seconds, where no command can wait for everything at once
 
 
@@ -209,25 +210,29 @@ class Channel:
         if isinstance(reply, r.ResponseError):
             if foreign(reply):
                 name = one_line(printable(keys_of([command], "")[0]))
-                raise StoreCorrupt(
-                    f"{name} has the wrong type, somebody else writes to it; {MEND}", uncertain=uncertain, keys=(name,)
-                ) from reply
+                fault = f"{name} has the wrong type, somebody else writes to it"
+                raise StoreCorrupt(fault, advice=MEND, uncertain=uncertain, keys=(name,)) from reply
             raise translate(reply, self._where, uncertain=uncertain, command=command[0]) from reply
         return reply
 
     def _corrupt(self, keys: Sequence[str | bytes], kinds: list[str], error: r.ResponseError) -> StoreError:
         if foreign(error) == "CORRUPT":
-            return StoreCorrupt(f"somebody else wrote to a key of this queue: {plain(error)}; `exqueue fsck --repair` sets it right")
-        return wrong_types(self, keys, kinds)
+            return StoreCorrupt(plain(error).removeprefix("CORRUPT "), advice=SET_RIGHT)
+        wrong = wrong_types(self, keys, kinds)
+        return mistyped(wrong) if wrong else StoreCorrupt("a key of this queue had the wrong type a moment ago", advice="ask again")
 
 
-def wrong_types(channel: Channel, keys: Sequence[str | bytes], kinds: list[str]) -> StoreCorrupt:
-    """The error that names those of these keys that are there, but of another kind."""
+def wrong_types(channel: Channel, keys: Sequence[str | bytes], kinds: list[str]) -> dict[str, str]:
+    """Those of these keys that are there, but of another kind: of which."""
     found = zip(keys, kinds, channel.ask([("TYPE", key) for key in keys]), strict=True)
     wrong = [(key, kind.decode()) for key, right, kind in found if kind not in (b"none", right.encode())]
-    names = tuple(one_line(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape")) for key, _ in wrong)
-    held = ", ".join(f"{name} is a {kind}" for name, (_, kind) in zip(names, wrong, strict=True))
-    return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held}); {MEND}", keys=names)
+    return {one_line(key if isinstance(key, str) else key.decode("utf-8", "surrogateescape")): kind for key, kind in wrong}
+
+
+def mistyped(wrong: dict[str, str]) -> StoreCorrupt:
+    """The error that names these keys, each with the kind that it is."""
+    held = ", ".join(f"{name} is a {kind}" for name, kind in wrong.items())
+    return StoreCorrupt(f"a key of this queue has the wrong type, somebody else writes to it ({held})", advice=MEND, keys=tuple(wrong))
 
 
 def _in_words(reply: Any) -> str:

@@ -43,16 +43,17 @@ class EventReader:
 
         Raises StoreCorrupt if a queue cannot be read, unless `unreadable` is there to keep that.
         """
-        events, kept = [], unreadable or Unreadable()
+        events, places, kept = list[Event](), dict[str, str](), Unreadable() if unreadable is None else unreadable
         for queue in self._known():
             place = self._places.get(queue, "0")
             command = ("XREVRANGE", self._key(queue), "+", f"({place}" if place != "0" else "-")
             with kept:
                 found = self._channel.ask([command if most is None else (*command, "COUNT", most)])[0]
                 events += [_event(queue, cursor, fields) for cursor, fields in reversed(found)]
-                self._places[queue] = events[-1].cursor if found else place
+                places[queue] = events[-1].cursor if found else place
         if unreadable is None:
-            kept.insist()
+            kept.raise_any()
+        self._places |= places
         return sorted(events, key=lambda event: event.at)
 
     def _known(self) -> list[str]:

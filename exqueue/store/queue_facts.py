@@ -11,6 +11,7 @@ from exqueue.model.errors import StoreRefused
 from exqueue.model.facts import QueueFacts, Running
 from exqueue.model.job import Counts
 from exqueue.model.lifecycle import Place
+from exqueue.store.foreign import check_queue
 from exqueue.store.pulse import Pulse
 from exqueue.store.reads import Reader
 from exqueue.store.slotinfo import SlotInfo
@@ -24,8 +25,8 @@ Unsigned = Callable[[Sequence[bytes]], int]
 
 
 @dataclass(frozen=True, slots=True)
-class _First:
-    """What the first look at a queue found; the second one tells whether it is still so."""
+class _Earlier:
+    """What a first look at a queue found; a second one tells whether it is still so."""
 
     counts: Counts
     slots: list[SlotInfo]
@@ -37,12 +38,12 @@ def queue_facts(reader: Reader, unsigned: Unsigned, unreadable: Unreadable) -> t
 
     `unreadable` keeps what somebody else wrote to queues; of those there are no facts.
     """
-    first: dict[str, _First] = {}
+    first: dict[str, _Earlier] = {}
     try:
         for name in reader.queues():
             with unreadable:
-                reader.check_types(name)
-                first[name] = _First(reader.counts(name), reader.slots(name), _outbox(reader, name))
+                check_queue(reader, name)
+                first[name] = _Earlier(reader.counts(name), reader.slots(name), _outbox(reader, name))
     except StoreRefused:
         return None
     watched = [name for name, seen in first.items() if seen.counts.unfinished or seen.slots]
@@ -56,8 +57,8 @@ def queue_facts(reader: Reader, unsigned: Unsigned, unreadable: Unreadable) -> t
     return tuple(found)
 
 
-def _facts(reader: Reader, name: str, first: _First, beating: set[str], unsigned: Unsigned) -> QueueFacts:
-    counts, slots, outbox = first.counts, first.slots, first.outbox
+def _facts(reader: Reader, name: str, earlier: _Earlier, beating: set[str], unsigned: Unsigned) -> QueueFacts:
+    counts, slots, outbox = earlier.counts, earlier.slots, earlier.outbox
     still_open = {slot.slot for slot in reader.slots(name)}
     left = {slot.hostname or "an unknown host" for slot in slots if slot.runner and slot.slot in still_open and slot.runner not in beating}
     still, bodies = _outbox(reader, name), _bodies(reader, name)

@@ -34,14 +34,18 @@ class Unreadable:
         with self:
             yield from items
 
-    def insist(self) -> None:
+    def raise_any(self) -> None:
         """Raise what was kept, as one StoreCorrupt; nothing if all could be read."""
         errors = list(self._errors.values())
         if errors:
+            advice = "; ".join(dict.fromkeys(error.advice for error in errors if error.advice))
             keys = tuple(key for error in errors for key in error.keys)
-            raise StoreCorrupt("; and ".join(self._errors), uncertain=any(error.uncertain for error in errors), keys=keys) from errors[0]
+            raise StoreCorrupt("; and ".join(self.faults), advice=advice, keys=keys) from errors[0]
+
+    def __bool__(self) -> bool:
+        return bool(self._errors)
 
     @property
-    def told(self) -> list[str]:
-        """What is wrong, a line each."""
-        return list(self._errors)
+    def faults(self) -> list[str]:
+        """What is wrong, a line each, without advice."""
+        return [error.fault for error in self._errors.values()]

@@ -154,8 +154,12 @@ class Tally:
 
     def is_number(self, name: str) -> bool:
         """Whether the steps take it for a counter; they refuse to do anything where it is something else."""
-        value = self.counters[name]
-        return value is None or bool(_COUNTER.fullmatch(value))
+        return is_counter(self.counters[name])
+
+
+def is_counter(value: bytes | None) -> bool:
+    """Whether the steps take this for a counter."""
+    return value is None or bool(_COUNTER.fullmatch(value))
 
 
 def seq_of(header: bytes | None) -> int:

@@ -27,8 +27,8 @@ def test_of_queues_that_are_well_or_empty_nothing_is_said() -> None:
     assert (bad(WELL), bad(), bad(QueueFacts("idle", Counts(), served=False, stuck=0, sampled=0))) == ({}, {}, {})
 
 
-def test_what_somebody_else_wrote_to_queues_is_told_without_the_advice_of_each() -> None:
-    assert bad(WELL, unreadable=("a is a string; do this", "b is a list; do that")) == {"queues": "a is a string, b is a list"}
+def test_what_somebody_else_wrote_to_queues_is_told() -> None:
+    assert bad(WELL, unreadable=("a is a string", "b is a list")) == {"queues": "a is a string, b is a list"}
 
 
 @pytest.mark.parametrize(
