@@ -44,10 +44,12 @@ class Silence(Worker):
     """Meanwhile its runner falls silent, and somebody asks the process to stop a moment later."""
 
     board: Board
+    asking: threading.Timer
 
     def perform(self) -> None:
         self.board.heard = time.monotonic() - 5.0
-        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        type(self).asking = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
+        self.asking.start()
 
 
 class Alone(Worker):
@@ -97,7 +99,11 @@ def test_while_the_runner_is_silent_for_a_lease_no_other_job_is_begun(app: Exque
     board.heard = time.monotonic()
     Silence.board = board
     process = WorkerProcess(app.store, replace(POST, queue="Silence", lease=5.0, batch=batch), {}, board.cell(0))
-    assert (process.run(), app.queue(Silence).counts()) == (ORDERLY, Counts(enqueued=2, completed=1, pending=1))
+    try:
+        ended = process.run()
+    finally:
+        Silence.asking.join()  # it would end who runs this test
+    assert (ended, app.queue(Silence).counts()) == (ORDERLY, Counts(enqueued=2, completed=1, pending=1))
     board.close()
 
 
