@@ -50,12 +50,6 @@ def confirm(action: str, what: str, count: int, *, yes: bool) -> None:
     typer.confirm(f"{action} {count} {what} for good?", abort=True)
 
 
-def see_through(done: Iterable[int], word: str, total: int | None, *, json: bool) -> None:
-    """Do all of it, as `carry_out`, and report; what cannot be read of some queues is told after what was done to the others."""
-    unreadable = Unreadable()
-    report(word, carry_out(unreadable.through(done), word, total), unreadable, json=json)
-
-
 def report(word: str, count: int, unreadable: Unreadable, *, json: bool, also: dict[str, int] | None = None) -> None:
     """Say what was done to how many jobs, and what else; then raise what was not done because it cannot be read.
 

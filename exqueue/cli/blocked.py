@@ -10,7 +10,7 @@ import typer
 
 from exqueue.app import Exqueue
 from exqueue.cli import render, select
-from exqueue.cli.act import meaning, see_through
+from exqueue.cli.act import carry_out, meaning, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import SHOWN, Selection, most
 from exqueue.model.job import ErrorInfo
@@ -78,4 +78,6 @@ def skip(
     obj: Context = context.obj
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
-    see_through(selection.act(app, app.store.skip, Place.FAILED), "skipped", None, json=json)
+    unreadable = Unreadable()
+    done = carry_out(selection.act(app, app.store.skip, Place.FAILED, unreadable), "skipped", None)
+    report("skipped", done, unreadable, json=json)

@@ -8,7 +8,7 @@ from typing import Final
 import typer
 
 from exqueue.cli import render, select
-from exqueue.cli.act import Yes, confirm, meaning, see_through
+from exqueue.cli.act import Yes, carry_out, confirm, meaning, report
 from exqueue.cli.context import Context
 from exqueue.cli.select import Selection, most
 from exqueue.model.errors import NotPossible
@@ -51,7 +51,9 @@ def requeue(
     app, selection = obj.app(), Selection(ids, worker, queue, error, since, limit, all_, key)
     selection.insist()
     total = selection.count(app, Place.FAILED) if selection.is_all(app, Place.FAILED) else None
-    see_through(selection.act(app, app.store.requeue, Place.FAILED), "requeued", total, json=json)
+    unreadable = Unreadable()
+    done = carry_out(selection.act(app, app.store.requeue, Place.FAILED, unreadable), "requeued", total)
+    report("requeued", done, unreadable, json=json)
 
 
 @cli.command()
@@ -70,4 +72,6 @@ def delete(
         total = selection.count(app, Place.FAILED)
         confirm("delete", "failed job(s)", total, yes=yes)
         selection = replace(selection, limit=total)  # what fails meanwhile was not asked about; it comes after these
-    see_through(selection.act(app, app.store.delete, Place.FAILED), "deleted", total, json=json)
+    unreadable = Unreadable()
+    done = carry_out(selection.act(app, app.store.delete, Place.FAILED, unreadable), "deleted", total)
+    report("deleted", done, unreadable, json=json)

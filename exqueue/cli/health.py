@@ -75,9 +75,9 @@ def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wai
     if refused := refusal(app.reader):
         return Health(refused=refused)
     unreadable = Unreadable()
-    slots = _slots(app, queues, unreadable)
-    if missing := _missing(slots, queues, workers):
-        return Health(missing=missing, unreadable=unreadable.faults)
+    slots = _slots(app, queues if not workers else [], unreadable)
+    if missing := _missing(slots, queues, [] if unreadable else workers):
+        return Health(missing=missing)
     wanted = [name for name in slots if not (queues or workers) or name in queues or _types(name, slots[name]) & set(workers)]
     mine = {name: {slot.runner for slot in slots[name] if slot.host == host_id()} for name in wanted}
     if here and not any(mine.values()):
@@ -91,14 +91,14 @@ def look(app: Exqueue, queues: list[str], workers: list[str], *, here: bool, wai
 
     seen.watch(lambda _: all(beaten(name) or not seen.known[name] for name in todo), wait)
     served, unserved = [name for name in todo if beaten(name)], [name for name in todo if not beaten(name)]
-    if here and not any(seen.known[name] for name in unserved):
+    if here and {*unserved} <= seen.blind:
         unreadable.raise_any()
     return Health(served=served, unserved=unserved, unreadable=unreadable.faults)
 
 
 def _slots(app: Exqueue, chosen: list[str], unreadable: Unreadable) -> dict[str, list[SlotInfo]]:
-    """The open slots of every queue. Where they cannot be read there are none, and who serves it is not known: that is a fault
-    unless other queues were `chosen`.
+    """The open slots of every queue; none where they cannot be read. Of whom they are is then not known, which matters unless only
+    other queues were `chosen`.
     """
     slots: dict[str, list[SlotInfo]] = {}
     for name in app.reader.queues():

@@ -10,8 +10,7 @@ from exqueue.app import Exqueue
 from exqueue.cli import render, select
 from exqueue.cli.act import Yes, carry_out, confirm, meaning, report
 from exqueue.cli.context import Context
-from exqueue.cli.select import Selection, most
-from exqueue.client.jobs import hundreds
+from exqueue.cli.select import Selection, act_on, most
 from exqueue.model.codec import result_in_words
 from exqueue.model.errors import NotPossible, ResultUnavailable
 from exqueue.model.job import JobRecord
@@ -91,6 +90,6 @@ def cancel(
     count = sum(map(len, chosen.values()))
     if not ids:
         confirm("cancel", "job(s)", count, yes=yes)
-    cancelled = carry_out((app.store.cancel(name, some) for name, found in chosen.items() for some in hundreds(found)), "cancelled", count)
-    asked = {"asked to stop": sum(app.store.stop(name, jobs) for name, jobs in chosen.items())} if running else {}
+    cancelled = carry_out(act_on(chosen, app.store.cancel, unreadable), "cancelled", count)
+    asked = {"asked to stop": sum(act_on(chosen, app.store.stop, unreadable))} if running else {}
     report("cancelled", cancelled, unreadable, json=json, also=asked)

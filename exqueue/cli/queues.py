@@ -25,7 +25,7 @@ def pause(context: typer.Context, names: Names = None, all_: select.All = False,
     """Let no job of these queues begin until they are resumed; jobs that run are not touched."""
     obj: Context = context.obj
     app = obj.app()
-    _see_through("paused", app.store.pause, _chosen(app, names, all_), json=json)
+    _carry_out("paused", app.store.pause, _chosen(app, names, all_), json=json)
 
 
 @cli.command()
@@ -34,7 +34,7 @@ def resume(context: typer.Context, names: Names = None, all_: select.All = False
     """Let the jobs of these queues begin again, at once."""
     obj: Context = context.obj
     app = obj.app()
-    _see_through("resumed", app.store.resume, _chosen(app, names, all_), json=json)
+    _carry_out("resumed", app.store.resume, _chosen(app, names, all_), json=json)
 
 
 def _chosen(app: Exqueue, names: list[str] | None, all_: bool) -> list[str]:
@@ -47,12 +47,12 @@ def _chosen(app: Exqueue, names: list[str] | None, all_: bool) -> list[str]:
     return names or known
 
 
-def _see_through(word: str, step: Callable[[str], bool], chosen: list[str], *, json: bool) -> None:
+def _carry_out(word: str, step: Callable[[str], bool], chosen: list[str], *, json: bool) -> None:
     unreadable, names = Unreadable(), list[str]()
     for name in chosen:
         with unreadable:
             names += [name] if step(name) else []
-    if names or not unreadable:
+    if names or json or not unreadable:
         _report(word, names, json=json)
     unreadable.raise_any()
     if not names:

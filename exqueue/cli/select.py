@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from exqueue.app import Exqueue
-from exqueue.client.jobs import Job, Jobs, Step
+from exqueue.client.jobs import Job, Jobs, Step, hundreds
 from exqueue.model.errors import ConfigError, NotInPlace
 from exqueue.model.lifecycle import Place
 from exqueue.store.unreadable import Unreadable
@@ -74,11 +74,11 @@ class Selection:
         found = sum(number for jobs in self._jobs(app, place).each() for number in skipped.through(map(len, [jobs])))
         return found if self.limit is None else min(found, self.limit)
 
-    def act(self, app: Exqueue, step: Step, place: Place) -> Iterator[int]:
+    def act(self, app: Exqueue, step: Step, place: Place, unreadable: Unreadable) -> Iterator[int]:
         """Do this to the jobs that are meant, a hundred at a time; for how many it was done each time."""
         if self.ids:
-            return (step(queue, ids) for queue, ids in self.chosen(app, Unreadable(), place).items())
-        return self._jobs(app, place).act(step, self.limit)
+            return act_on(self.chosen(app, unreadable, place), step, unreadable)
+        return unreadable.through(self._jobs(app, place).act(step, self.limit))
 
     def is_all(self, app: Exqueue, place: Place) -> bool:
         """Whether to count them takes no time."""
@@ -103,6 +103,12 @@ class Selection:
     def _jobs(self, app: Exqueue, place: Place) -> Jobs:
         since = None if self.since is None else parse_since(self.since, time.time())
         return app.jobs(place, self.queue).filter(worker=self.worker, error=self.error, since=since, ids=self.ids, key=self.key)
+
+
+def act_on(chosen: dict[str, list[str]], step: Step, unreadable: Unreadable) -> Iterator[int]:
+    """Do this to these jobs, a hundred at a time, in each queue up to where it cannot be done; for how many each time."""
+    for queue, ids in chosen.items():
+        yield from unreadable.through(step(queue, some) for some in hundreds(ids))
 
 
 def _by_queue(jobs: Iterable[Job]) -> dict[str, list[str]]:

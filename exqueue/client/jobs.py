@@ -135,7 +135,10 @@ class Filter:
 
 
 class Jobs:
-    """The jobs of one place, in one or several queues: read from Redis page by page each time it is asked."""
+    """The jobs of one place, in one or several queues: read from Redis page by page each time it is asked.
+
+    What reads all of them, or acts on all, does so in each queue; then it raises StoreCorrupt for those where it could not.
+    """
 
     def __init__(self, store: Store, reader: Reader, place: Place, queues: Sequence[str], filters: tuple[Filter, ...] = ()) -> None:
         self._store = store
@@ -174,7 +177,7 @@ class Jobs:
 
     def __len__(self) -> int:
         if not self.is_filtered:
-            return sum(getattr(self._reader.counts(queue), self._place.value) for queue in self._queues)
+            return sum(self._reader.count(queue, self._place) for queue in self._queues)
         return sum(1 for _ in self)
 
     def __bool__(self) -> bool:

@@ -215,12 +215,15 @@ class StoreCorrupt(StoreError):
     """A key holds something exqueue did not put there (wrong type); no step writes to it.
 
     `keys`: its name, or theirs, where known. `fault`: what is wrong; the message says behind it what to do, which is `advice`.
+    `parts`: the errors of single queues, where this one stands for several.
     """
 
     def __init__(
-        self, fault: str, *, advice: str = "", uncertain: bool = False, ids: tuple[str, ...] = (), keys: tuple[str, ...] = ()
-    ) -> None:
+        self, fault: str, *, advice: str = "", uncertain: bool = False, ids: tuple[str, ...] = (), keys: tuple[str, ...] = (),
+        parts: tuple[StoreCorrupt, ...] = (),
+    ) -> None:  # fmt: skip
         super().__init__(f"{fault}; {advice}" if advice else fault, uncertain=uncertain, ids=ids)
         self.fault = fault
         self.advice = advice
+        self.parts = parts
         self.keys = keys

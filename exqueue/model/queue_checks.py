@@ -36,7 +36,7 @@ def foreign(facts: Facts) -> Finding:
         return _unread("queues")
     if not facts.unreadable:
         return Finding("queues", Level.OK, "every queue can be read, as far as this user may look")
-    advice = "nothing works on such a queue, and nothing below tells of it, before that is mended: see `exqueue fsck`"
+    advice = "no step that uses it works, and nothing below tells of this queue, before that is mended: see `exqueue fsck`"
     return Finding("queues", Level.ERROR, _some(facts.unreadable), advice)
 
 

@@ -217,7 +217,8 @@ class Channel:
 
     def _corrupt(self, keys: Sequence[str | bytes], kinds: list[str], error: r.ResponseError) -> StoreError:
         if foreign(error) == "CORRUPT":
-            return StoreCorrupt(plain(error).removeprefix("CORRUPT "), advice=SET_RIGHT)
+            counters = tuple(one_line(key) for key in keys if isinstance(key, str) and key.endswith(":counters"))
+            return StoreCorrupt(plain(error).removeprefix("CORRUPT "), advice=SET_RIGHT, keys=counters)
         wrong = wrong_types(self, keys, kinds)
         return mistyped(wrong) if wrong else StoreCorrupt("a key of this queue had the wrong type a moment ago", advice="ask again")
 

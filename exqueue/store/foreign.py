@@ -1,4 +1,4 @@
-"""Whether somebody else wrote to a queue what stops every step on it: a key of the wrong type, a counter that is no number."""
+"""Whether somebody else wrote to a queue what stops its steps: a key of the wrong type, a counter that is no number."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 from exqueue.model.errors import StoreCorrupt, StoreRefused
+from exqueue.model.text import one_line
 from exqueue.store.care_reads import CareReader
 from exqueue.store.channel import SET_RIGHT, mistyped, wrong_types
 from exqueue.store.keys import KINDS, QueueKeys, queue_keys
@@ -16,13 +17,15 @@ FIXED: Final = tuple(name for name in KINDS if name != "processing")  # what slo
 
 
 def check_queue(reader: CareReader, queue: str) -> None:
-    """Raises StoreCorrupt, with all keys in question, if no step works on this queue. As far as this user may look."""
+    """Raises StoreCorrupt if steps of this queue cannot work, with all keys of the wrong type, or else a counter. As far as we may look."""
     keys = queue_keys(reader.namespace, queue)
     if wrong := _wrong_types(reader, keys):
         raise mistyped(wrong)
     values = reader.channel.ask([("HMGET", keys["counters"], *COUNTERS)])[0]
-    if bad := [name for name, value in zip(COUNTERS, values, strict=True) if not is_counter(value)]:
-        raise StoreCorrupt(f"{keys['counters']}: no number is in {', '.join(bad)}", advice=SET_RIGHT, keys=(keys["counters"],))
+    for name, value in zip(COUNTERS, values, strict=True):
+        if not is_counter(value):
+            counters = one_line(keys["counters"])
+            raise StoreCorrupt(f"the counter {name} in {counters} is not a number", advice=SET_RIGHT, keys=(counters,))
 
 
 def _wrong_types(reader: CareReader, keys: QueueKeys) -> dict[str, str]:

@@ -13,7 +13,7 @@ from exqueue.store.replies import text_id
 from exqueue.store.rules import Finding
 
 SCANNED: Final = 1000
-_FREE: Final = "delete it, or rename it to what begins otherwise: no step works on this queue before"
+_FREE: Final = "delete it, or rename it to what begins otherwise: no step that uses it works before"
 
 
 class Keyspace:

@@ -24,11 +24,12 @@ SLOWEST: Final = 3.0  # seconds between two beats of any runner, and a second fo
 class Pulse:
     """The runners of some queues: by queue, those that have a counter, and of them those `beating` that moved it since this was made.
 
-    `unreadable` keeps what somebody else wrote to their counters; nobody beats there.
+    `unreadable` keeps what somebody else wrote to their counters; nobody can say who beats in these queues, which are `blind`.
     """
 
     def __init__(self, reader: CareReader, queues: Iterable[str], unreadable: Unreadable) -> None:
         self._reader, self._unreadable = reader, unreadable
+        self.blind: set[str] = set()
         self._first = {queue: self._beats(queue) for queue in queues}
         self.known = {queue: set(beats) for queue, beats in self._first.items()}
         self.beating: dict[str, set[str]] = {queue: set() for queue in self._first}
@@ -50,6 +51,7 @@ class Pulse:
     def _beats(self, queue: str) -> dict[str, str]:
         with self._unreadable:
             return self._reader.beats(queue)
+        self.blind.add(queue)
         return {}
 
 

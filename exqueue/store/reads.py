@@ -52,6 +52,18 @@ class Reader(CareReader):
         line = pending - (first == BELL) + ranked
         return Counts(line, delayed, waiting, running, failed, done, enqueued, completed, deleted, blocked, bool(paused))
 
+    def count(self, queue: str, place: Place) -> int:
+        """How many jobs are in one place; asks nothing about the others."""
+        keys = self._keys(queue)
+        if place is Place.PROCESSING:
+            return sum(map(len, self.held(queue, [slot.slot for slot in self.slots(queue)] + self.graves(queue)).values()))
+        if place is Place.PENDING:
+            pending, first, ranked = self.channel.ask(
+                [("LLEN", keys["pending"]), ("LINDEX", keys["pending"], 0), ("ZCARD", keys["ranked"])]
+            )
+            return int(pending - (first == BELL) + ranked)
+        return int(self.channel.ask([("ZCARD", keys[place.value])])[0])
+
     def unfinished(self, queue: str) -> int:
         """How many jobs will still run by themselves, by the counters; rather too many than too few while jobs move.
 
@@ -214,11 +226,6 @@ class Reader(CareReader):
         """The ids of all jobs, wherever they are, in no order (HSCAN, so some may come twice)."""
         for page in hash_pages(self.channel, self._keys(queue)["jobs"], 500):
             yield from (text_id(field) for field, _ in page)
-
-    def server_info(self) -> dict[str, str]:
-        """What INFO says of the server."""
-        lines = self.channel.ask([("INFO", "server")])[0].decode("utf-8", "replace").splitlines()
-        return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
 def _count(value: bytes | None) -> int:

@@ -18,7 +18,7 @@ class Unreadable:
     """
 
     def __init__(self) -> None:
-        self._errors: dict[str, StoreCorrupt] = {}
+        self._errors: dict[tuple[str, ...], StoreCorrupt] = {}  # by key
 
     def __enter__(self) -> Self:
         return self
@@ -26,7 +26,8 @@ class Unreadable:
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> bool:
         if not isinstance(error, StoreCorrupt):
             return False
-        self._errors.setdefault(str(error), error)
+        for one in error.parts or (error,):
+            self._errors.setdefault(one.keys or (one.fault,), one)
         return True
 
     def through(self, items: Iterable[T]) -> Iterator[T]:
@@ -36,11 +37,11 @@ class Unreadable:
 
     def raise_any(self) -> None:
         """Raise what was kept, as one StoreCorrupt; nothing if all could be read."""
-        errors = list(self._errors.values())
+        errors = tuple(self._errors.values())
         if errors:
             advice = "; ".join(dict.fromkeys(error.advice for error in errors if error.advice))
             keys = tuple(key for error in errors for key in error.keys)
-            raise StoreCorrupt("; and ".join(self.faults), advice=advice, keys=keys) from errors[0]
+            raise StoreCorrupt("; and ".join(self.faults), advice=advice, keys=keys, parts=errors) from errors[0]
 
     def __bool__(self) -> bool:
         return bool(self._errors)

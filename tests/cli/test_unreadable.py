@@ -87,7 +87,7 @@ def test_doctor_and_health_name_a_counter_that_is_no_number(fine: Hands, keys: Q
     fine.ask("HSET", keys["counters"], "deleted", "zz")
     doctor, health = exq("doctor"), exq("health")
     assert exq("fsck", "--repair").code == 0
-    said = f"{keys['counters']}: no number is in deleted"
+    said = f"the counter deleted in {keys['counters']} is not a number"
     assert (doctor.code, said in doctor.out, health.code, said in health.out) == (1, True, 1, True)
 
 
@@ -102,8 +102,12 @@ def test_a_viewer_is_told_of_keys_that_it_does_not_read_otherwise(bare: Command,
 
 def test_whether_a_worker_is_served_is_not_known_where_slots_cannot_be_read(app: Exqueue, keys: QueueKeys, exq: Command) -> None:
     with foreign(app, keys["slots"]):
-        found = exq("health", "--worker", "Fine", "--wait", "0", "--json")
-    assert (found.code, [line.partition(" ")[0] for line in found.json["unreadable"]]) == (1, [keys["slots"]])
+        all_, one, unknown, here = (
+            exq("health", "--worker", *words, "--wait", "0", "--json")
+            for words in (("Fine",), ("Fine", "--queue", "Fine"), ("Else",), ("Else", "--here"))
+        )
+    assert [(done.code, done.json["missing"], len(done.json["unreadable"])) for done in (all_, one, unknown)] == [(1, "", 1)] * 3
+    assert (here.code, keys["slots"] in here.err) == (3, True)
 
 
 def test_what_is_wrong_is_part_of_the_json_of_a_status(app: Exqueue, keys: QueueKeys, exq: Command) -> None:
@@ -119,6 +123,12 @@ def test_several_such_keys_are_told_of_in_one_line_with_one_advice(app: Exqueue,
     with foreign(app, keys["failed"]), foreign(app, keys["pending"]):
         ran = exq("jobs", "list")
     assert [ran.err.count(said) for said in (keys["failed"], keys["pending"], "fsck", "\n")] == [1, 1, 1, 1]
+
+
+def test_a_key_that_is_met_in_several_places_is_told_of_once(app: Exqueue, fine: Hands, keys: QueueKeys, exq: Command) -> None:
+    with foreign(app, keys["pending"]), foreign(app, fine.keys["jobs"]):
+        ran = exq("jobs", "list")
+    assert (ran.code, ran.err.count(keys["pending"]), ran.err.count(fine.keys["jobs"])) == (3, 1, 1)
 
 
 def test_an_empty_list_is_not_said_to_be_empty_if_something_was_not_read(app: Exqueue, exq: Command) -> None:
@@ -137,6 +147,24 @@ def test_what_can_be_done_in_other_queues_is_done_and_reported_first(app: Exqueu
     word = words.split()[1].rstrip("e") + "ed"
     assert (ran.out, [job.id for job in app.failed()]) == (f"{word} 1 job(s)\n", ["x1"])
     assert (ran.code, keys["failed"] in ran.err) == ((0, False) if "dead" in words else (3, True))
+
+
+@pytest.mark.parametrize("name", ["delayed", "control", "slots", "processing"])
+def test_as_many_jobs_are_deleted_as_there_are_whatever_else_cannot_be_read(app: Exqueue, keys: QueueKeys, exq: Command, name: str) -> None:
+    with foreign(app, of(keys, name)):
+        ran = exq("failed", "delete", "--all", "--yes")
+    assert (ran.whole, list(app.failed())) == ((0, "deleted 2 job(s)\n", ""), [])
+
+
+@pytest.mark.parametrize(("name", "words"), [("heads", "failed requeue x1 dead"), ("heads", "failed delete x1 dead --yes"),
+                                             ("heads", "blocked skip x1 dead"), ("results", "jobs cancel --all --yes"),
+                                             ("results", "jobs cancel x3 waits")])  # fmt: skip
+def test_a_step_that_is_refused_in_one_queue_is_done_in_the_next(
+    app: Exqueue, keys: QueueKeys, exq: Command, name: str, words: str
+) -> None:
+    with foreign(app, keys[name]):
+        ran = exq(*words.split())
+    assert (ran.code, ran.out.endswith(" 1 job(s)\n"), ran.err.count(keys[name])) == (3, True, 1)
 
 
 def test_jobs_of_other_queues_can_be_cancelled_and_skipped(app: Exqueue, keys: QueueKeys, exq: Command) -> None:
@@ -166,7 +194,7 @@ def test_a_list_in_python_gives_the_jobs_of_the_others_before_it_raises(app: Exq
     with foreign(app, keys["pending"]):
         with pytest.raises(StoreCorrupt, match="pending has the wrong type"):
             seen.extend(job.id for job in app.jobs(Place.PENDING))
-        shown = repr(app.queues()), repr(app.failed())
+        shown = repr(app.queues()), repr(app.jobs(Place.PENDING))
     assert (seen, all("has the wrong type" in text for text in shown)) == (["waits"], True)
 
 
