@@ -41,7 +41,8 @@ class Unreadable:
         if errors:
             advice = "; ".join(dict.fromkeys(error.advice for error in errors if error.advice))
             keys = tuple(key for error in errors for key in error.keys)
-            raise StoreCorrupt("; and ".join(self.faults), advice=advice, keys=keys, parts=errors) from errors[0]
+            uncertain = any(error.uncertain for error in errors)
+            raise StoreCorrupt("; and ".join(self.faults), advice=advice, uncertain=uncertain, keys=keys, parts=errors) from errors[0]
 
     def __bool__(self) -> bool:
         return bool(self._errors)
