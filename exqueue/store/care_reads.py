@@ -93,6 +93,11 @@ class CareReader:
         read = {worker.decode("utf-8", "replace"): Recorded.decode(raw) for worker, raw in pairs(found)}
         return to_ms(time), {worker: record for worker, record in read.items() if record}
 
+    def server_info(self) -> dict[str, str]:
+        """What INFO says of the server."""
+        lines = self.channel.ask([("INFO", "server")])[0].decode("utf-8", "replace").splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
     def now_ms(self) -> int:
         """The clock of Redis, ms since 1970: the one by which jobs are due."""
         return to_ms(self.channel.ask([("TIME",)])[0])

@@ -15,7 +15,6 @@ import pytest
 from exqueue import Worker
 from exqueue.model.errors import EncodeError, StoreCorrupt
 from exqueue.model.lifecycle import Place
-from exqueue.store.server_facts import server_info
 from tests.cli.kit import Result, clear, soon
 from tests.cli.yard import Runner, Yard, yard
 from tests.store.servers import running
@@ -170,7 +169,7 @@ def alone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Yard]:
 
 def server_of(place: Yard) -> int:
     """The pid of the server."""
-    return int((server_info(place.app.channel) or {})["process_id"])
+    return int(place.app.reader.server_info()["process_id"])
 
 
 def test_an_outage_longer_than_the_lease_is_sat_out(alone: Yard) -> None:

@@ -16,7 +16,6 @@ from exqueue.model.signing import Keys
 from exqueue.store.channel import Channel
 from exqueue.store.repair import Repair
 from exqueue.store.roles import Role, rights_of, rules
-from exqueue.store.server_facts import server_info
 from tests.store.kit import Bench
 from tests.store.servers import Server
 from tests.store.steps import STEPS
@@ -56,7 +55,7 @@ def _look(bench: Bench) -> Callable[[], object]:
         assert (app.queue("q").counts().blocked, [key.head for key in app.blocked()]) == (1, ["f"])
         read = [other.cancel("q", [one.id]) for one in app.reader.all_in("q", Place.DELAYED)]  # somebody else takes away what has been read
         assert (read, app.queue("q").counts().delayed) == ([1, 1], 0)
-        assert (server_info(app.channel), app.reader.now_ms(), app.reader.beats("q")) != (None, 0, {})
+        assert (app.reader.server_info()["process_id"], app.reader.now_ms(), app.reader.beats("q")) != ("", 0, {})
         find()
 
     return look
@@ -88,7 +87,7 @@ def _attend(bench: Bench) -> Callable[[], object]:
         reader = bench.reader
         assert (reader.unfinished("q"), reader.counts("q").processing, reader.held("q", ["s"])) == (1, 1, {"s": ["a"]})
         assert (reader.stops("q"), reader.outbox("q"), reader.schedules("q")[1], reader.graves("q")) == ({}, {}, {}, [])
-        server_info(reader.channel)
+        reader.server_info()
         for end in ends:
             os.close(end)
 

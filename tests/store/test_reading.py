@@ -138,6 +138,11 @@ def test_all_ids_are_read_in_no_order(bench: Bench) -> None:
     assert set(bench.reader.ids("q")) == ids
 
 
+@pytest.mark.parametrize("channel", ["embedded", "redis"], indirect=True)
+def test_the_server_says_what_it_is(bench: Bench) -> None:
+    assert "redis_version" in bench.reader.server_info()
+
+
 @on_servers
 @each_header
 def test_a_hostile_header_is_read_and_shown_on_one_printable_line(bench: Bench, header: bytes) -> None:
