@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import select
 import signal
 import socket
 import time
 from pathlib import Path
 from typing import Final
+
+from exqueue.store.blocking import readable
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_GET_PDEATHSIG: Final = 2
@@ -95,8 +96,7 @@ def kill_and_wait(pid: int, start: int, seconds: float) -> bool:
         if not is_alive(pid, start):  # looked at again: the handle now keeps the pid from changing hands
             return is_gone(pid, start)
         signal.pidfd_send_signal(handle, signal.SIGKILL)
-        readable, _, _ = select.select([handle], [], [], seconds)
-        return bool(readable)
+        return bool(readable([handle], seconds))
     except OSError:
         return False
     finally:
