@@ -8,7 +8,6 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import struct
 import subprocess
@@ -27,6 +26,7 @@ from exqueue.model.chain import NewJob
 from exqueue.model.job import Claim, ErrorInfo, Header, Terms
 from exqueue.model.lifecycle import Place
 from exqueue.model.policy import Fail, Retry
+from exqueue.store.blocking import readable
 
 ROOT: Final = Path(exqueue.__file__).parents[1]
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?")
@@ -140,9 +140,9 @@ class Terminal:
         return self._process.wait(5)
 
     def _read(self, seconds: float) -> bool:
-        readable, _, _ = select.select([self._side], [], [], max(0.0, seconds))
+        found = readable([self._side], max(0.0, seconds))
         with contextlib.suppress(OSError):  # EIO: everybody has closed the other side
-            chunk = os.read(self._side, 65536) if readable else b""
+            chunk = os.read(self._side, 65536) if found else b""
             self.shown += chunk.decode(errors="replace")
             return bool(chunk)
         return False

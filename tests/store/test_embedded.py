@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socketserver
 import stat
@@ -20,6 +19,7 @@ import redis
 
 from exqueue.model.errors import ConfigError, StoreUnavailable
 from exqueue.store import embedded
+from exqueue.store.blocking import readable
 from exqueue.store.embedded import EmbeddedServer
 
 Users = list[subprocess.Popen[str]]
@@ -81,7 +81,7 @@ def starts(server: EmbeddedServer) -> int:
 def kill(pid: int) -> None:
     with os.fdopen(os.pidfd_open(pid)) as end:
         os.kill(pid, signal.SIGKILL)
-        assert select.select([end], [], [], 10)[0]
+        assert readable([end], 10)
 
 
 def fork(*actions: Callable[[], object]) -> int:
