@@ -179,7 +179,7 @@ def print_list(jobs: list[Job], what: str, first_only: bool, unreadable: Unreada
         out.print(job_table(shown, errors=errors, width=out.width))
         if more:
             console(stderr=True).print(f"the first {SHOWN} {what}(s); --all shows them all")
-        elif errors:
+        elif errors and not unreadable:  # else they are not all, and the error behind this says so
             console(stderr=True).print(f"{len(shown)} {what}(s)")
     unreadable.raise_any()
 

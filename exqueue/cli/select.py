@@ -71,7 +71,10 @@ class Selection:
         skipped = Unreadable()  # told by what acts upon them
         if self.ids:
             return sum(map(len, self.chosen(app, skipped, place).values()))
-        found = sum(number for jobs in self._jobs(app, place).each() for number in skipped.through(map(len, [jobs])))
+        found = 0
+        for jobs in self._jobs(app, place).each():
+            with skipped:
+                found += len(jobs)
         return found if self.limit is None else min(found, self.limit)
 
     def act(self, app: Exqueue, step: Step, place: Place, unreadable: Unreadable) -> Iterator[int]:

@@ -56,7 +56,7 @@ class Reader(CareReader):
         """How many jobs are in one place; asks nothing about the others."""
         keys = self._keys(queue)
         if place is Place.PROCESSING:
-            return sum(map(len, self.held(queue, [slot.slot for slot in self.slots(queue)] + self.graves(queue)).values()))
+            return sum(map(len, self._lists(queue).values()))
         if place is Place.PENDING:
             pending, first, ranked = self.channel.ask(
                 [("LLEN", keys["pending"]), ("LINDEX", keys["pending"], 0), ("ZCARD", keys["ranked"])]
@@ -114,11 +114,13 @@ class Reader(CareReader):
         if place is Place.PENDING:
             yield from (record.id for _, record in self._ranked(queue))
 
+    def _lists(self, queue: str) -> dict[str, list[str]]:
+        return self.held(queue, [slot.slot for slot in self.slots(queue)] + self.graves(queue))
+
     def _pages(self, queue: str, place: Place) -> Iterator[list[str]]:
         keys = self._keys(queue)
         if place is Place.PROCESSING:
-            lists = self.held(queue, [slot.slot for slot in self.slots(queue)] + self.graves(queue))
-            yield [job_id for held in lists.values() for job_id in held]
+            yield [job_id for held in self._lists(queue).values() for job_id in held]
         elif place in _SCORED:
             yield from (list(map(text_id, page)) for page in self._by_score(keys[place.value]))
         elif place is not Place.NONE:

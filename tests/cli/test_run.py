@@ -117,7 +117,7 @@ def test_a_key_of_another_type_is_named_once_and_survived(place: Yard) -> None:
     with place.start() as runner:
         pids = soon(lambda: place.pids() if len(place.pids()) == 2 else None)
         place.ask("SET", key, "mine")
-        runner.has_logged(f"somebody else writes to it ({key} is a string); delete it, or rename it to", 2)
+        runner.has_logged(f"somebody else writes to it ({key} is a string); delete it, or rename it to what begins otherwise, then run", 2)
         place.ask("DEL", key)
         place.put("a", "a")
         soon(lambda: place.names() == ["a"])

@@ -64,7 +64,7 @@ def shown(exq: Command, commands: Iterable[str]) -> list[str]:
             found.append(f"{command}: {error!r}")
             continue
         raw = [line for line in (done.out + done.err).splitlines(keepends=True) if RAW.search(line)]
-        if raw or done.code not in (0, 1, 3) or done.err.count("\n") > 2:
+        if raw or done.code not in (0, 1, 3) or done.err.count("\n") > 1:
             found.append(f"{command}: {raw or (done.code, done.err)}")
     return found
 

@@ -219,7 +219,8 @@ def test_the_database_of_a_url_is_used(server: Server) -> None:
 
 def test_a_key_of_the_wrong_type_is_named_as_text(bench: Bench) -> None:
     bench.ask("SET", "k\x1b", "x")
-    with pytest.raises(StoreCorrupt, match=r"^k\\x1b has the wrong type, somebody else writes to it; delete it, or rename it to"):
+    advice = "delete it, or rename it to what begins otherwise, then run `exqueue fsck --repair`"
+    with pytest.raises(StoreCorrupt, match=rf"^k\\x1b has the wrong type, somebody else writes to it; {advice}$"):
         bench.ask("XREAD", "COUNT", 1, "STREAMS", b"k\x1b", "0")
 
 
